@@ -1,0 +1,107 @@
+package dag
+
+import (
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// Endpoint is one port of one node. An empty Node is the graph's own
+// boundary: as the source of a wire a pipeline input.
+type Endpoint struct {
+	Node string `json:"node,omitempty"`
+	Port string `json:"port"`
+}
+
+// String gives "node.port", or "$inputs.port" at the boundary.
+func (e Endpoint) String() string {
+	if e.Node == "" {
+		return "$inputs." + e.Port
+	}
+	return e.Node + "." + e.Port
+}
+
+// Mode is how a wire carries a value.
+type Mode string
+
+const (
+	With Mode = "with" // the whole value: one to one, or all of a scatter gathered into a port that takes many
+	Each Mode = "each" // one item at a time: scatters the consumer
+)
+
+// Wire carries the value of one output port to one input port.
+type Wire struct {
+	From Endpoint
+	To   Endpoint
+	Mode Mode
+
+	Path string // where it was written: nodes.fold.each.sequence
+	Pos  problem.Pos
+}
+
+// Node is a use of something with ports.
+type Node struct {
+	ID      string
+	Label   string // what it uses, for drawings and sentences: "fold"
+	Inputs  []steps.Port
+	Outputs []steps.Port
+	// Within are the scatters around the node: the sources of the each-wires
+	// of the pipeline node that it was inlined from, outermost first. A node
+	// that is within a scatter runs once for each of its items, and a gather
+	// inside collapses no further out than that.
+	Within []Endpoint
+	// ContinueOnFailure: an item that fails does not fail the run; what would
+	// have used it is skipped, and gathers list it as failed.
+	ContinueOnFailure bool
+
+	Path string // where it was written: nodes.fold
+	Pos  problem.Pos
+}
+
+// Output is a port of the graph as a whole.
+type Output struct {
+	Name string
+	From Endpoint
+
+	Path string
+	Pos  problem.Pos
+}
+
+// Spec is what a graph is built from. Build copies what it keeps.
+type Spec struct {
+	Inputs  []steps.Port // the boundary: what $inputs.x may name
+	Nodes   []Node
+	Wires   []Wire
+	Outputs []Output
+}
+
+// Graph is a validated, immutable graph of nodes and port-level wires.
+//
+// Each value in it has dimensions: the scatters that it is an item of,
+// outermost first, each named by the port that gives the many. A node's
+// dimensions are those of what it takes by each; what it gives has the node's
+// dimensions, and one more on a port that gives many. So design.sequences
+// below a scatter over backbone.structures has the dimensions
+// [backbone.structures design.sequences], and item "3.5" of it is the sixth
+// sequence of the fourth backbone.
+type Graph struct {
+	impl
+}
+
+// Source is one item of what a task's input port takes.
+type Source struct {
+	From  Endpoint
+	Task  uris.Index // the index of the task that gave it
+	Item  int        // which item of a port that gives many; -1 for one
+	Index uris.Index // the item's full index: Task, and Item if any
+	// Failed: the item never came to be, because its task, or one that that
+	// depended on, failed and was allowed to. Only gathers see such items.
+	Failed bool
+}
+
+// Task is one execution of a node: the node itself, or one item of a
+// scattered node.
+type Task struct {
+	Node  string
+	Index uris.Index
+}

@@ -1,0 +1,3 @@
+package dag
+
+type impl struct{}

@@ -1,0 +1,104 @@
+package runs
+
+import (
+	"context"
+	"time"
+
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// Store keeps runs. Every method that returns nil for a write has made it
+// durable, Apply's progress and task rows excepted: those are an index that
+// the engine's run folder can rebuild.
+//
+// Reads of another tenant's run are problem.ErrNotFound, word for word as for
+// one that does not exist.
+type Store interface {
+	// Create records a run and its plan. When (Tenant, RequestID) is already
+	// there with the same Digest it returns that run and false; with another
+	// Digest problem.ErrConflict, naming both digests.
+	Create(ctx context.Context, run Run, plan *pipelines.Plan) (Run, bool, error)
+
+	Get(ctx context.Context, tenant string, id ID) (Run, error)
+	ByRequest(ctx context.Context, tenant, requestID string) (Run, error)
+
+	// Plan returns what the run was created with.
+	Plan(ctx context.Context, id ID) (*pipelines.Plan, error)
+
+	List(ctx context.Context, f RunFilter) (RunPage, error)
+	Tasks(ctx context.Context, id ID, f TaskFilter) (TaskPage, error)
+	Events(ctx context.Context, id ID, after int64, limit int) ([]Event, error)
+
+	// Output looks up an object that a run committed. problem.ErrNotFound when
+	// no run of the tenant's did.
+	Output(ctx context.Context, tenant string, uri uris.URI) (OutputRef, error)
+
+	// Apply records observations in order. It never moves a run or a task
+	// backward: a terminal state stays until Retry, and what is of an older
+	// generation is dropped. A run's terminal state, its failure and its
+	// summary (which it is given by finish) are written in one transaction,
+	// durably.
+	Apply(ctx context.Context, batch []Observation) error
+
+	// SetSummary keeps the final summary of a terminal run.
+	SetSummary(ctx context.Context, id ID, summary []byte) error
+
+	// RequestCancel records the intent. It returns the run as it is now; a
+	// terminal run is returned unchanged.
+	RequestCancel(ctx context.Context, tenant string, id ID) (Run, error)
+
+	// Retry moves a Failed or Cancelled run to Pending with the next
+	// generation, in one step; any other state is problem.ErrConflict.
+	Retry(ctx context.Context, tenant string, id ID) (Run, error)
+
+	// Active lists runs that are not terminal, and terminal ones without a
+	// summary, in order of creation: what a reconciler looks after.
+	Active(ctx context.Context) ([]Run, error)
+
+	// Version changes whenever another process or this one has written; it
+	// costs next to nothing to ask.
+	Version(ctx context.Context) (int64, error)
+}
+
+// RunFilter selects runs. Zero fields select all.
+type RunFilter struct {
+	Tenant string // required
+	States []State
+	Tool   string
+	Since  time.Time // created at or after
+	Until  time.Time // created before
+	Label  map[string]string
+	Cursor string // from RunPage.Next
+	Limit  int    // 0: 50; at most 1,000
+}
+
+// RunPage is one page of runs, newest first.
+type RunPage struct {
+	Runs []Run
+	Next string // cursor of the next page; empty at the end
+}
+
+// TaskFilter selects tasks of a run.
+type TaskFilter struct {
+	Node   string
+	States []State
+	Cursor string
+	Limit  int // 0: 100; at most 10,000
+}
+
+// TaskPage is one page of tasks, in order of node and index.
+type TaskPage struct {
+	Tasks []TaskStatus
+	Next  string
+}
+
+// OutputRef is an object that a run made.
+type OutputRef struct {
+	RunID  ID
+	Node   string
+	Index  uris.Index
+	Port   string
+	Object steps.Object
+}

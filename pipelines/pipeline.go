@@ -1,0 +1,80 @@
+package pipelines
+
+import (
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// Pipeline is a composite tool as written: nodes that use steps or other
+// pipelines, and the wires between their ports. From outside it looks like a
+// step.
+type Pipeline struct {
+	Name        string
+	Version     string
+	Title       string
+	Description string
+	Duration    steps.Duration
+	Inputs      []steps.Port // a port without a format takes what its consumers take
+	Params      []steps.Param
+	Nodes       []Node
+	Outputs     []Output
+	Pos         problem.Pos
+}
+
+// Node is one use of a step or a pipeline.
+type Node struct {
+	Name              string
+	Uses              string // name of a step or pipeline, optionally @version
+	Kind              Kind   // what Uses was written as
+	Implementation    string // "" for the step's default
+	With              []Argument
+	Each              []Argument
+	ContinueOnFailure bool
+	Pos               problem.Pos
+}
+
+// Argument binds one input or parameter of a node's step. Exactly one of
+// From, Param and Value is set.
+type Argument struct {
+	Name  string
+	From  *dag.Endpoint // node.port or $inputs.x
+	Param string        // $params.x: a parameter of the pipeline
+	Value any           // a literal, for a parameter: as YAML gave it
+	Pos   problem.Pos
+}
+
+// Output names a port of a node as the pipeline's.
+type Output struct {
+	Name        string
+	From        dag.Endpoint
+	Description string
+	Pos         problem.Pos
+}
+
+// Kind tells steps from pipelines.
+type Kind string
+
+const (
+	KindStep     Kind = "step"
+	KindPipeline Kind = "pipeline"
+)
+
+// Ref names one version of a definition.
+type Ref struct {
+	Kind    Kind   `json:"kind"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Resolver finds the definitions that a pipeline uses. The catalog is one.
+type Resolver interface {
+	// Step returns the step of that name ("fold" or "fold@1.0.0"), or nil.
+	Step(name string) *steps.Step
+	// Pipeline returns the pipeline of that name, or nil.
+	Pipeline(name string) *Pipeline
+	// Names lists what there is of a kind, sorted, for "did you mean".
+	Names(Kind) []string
+	// Types is the lattice that wires are checked against.
+	Types() *steps.Types
+}

@@ -1,0 +1,84 @@
+package pipelines
+
+import (
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// Compiled is a pipeline (or a single step as a pipeline of one node) with
+// every name resolved, pipelines inlined, wires checked and nodes in order:
+// all of a plan that does not depend on a call's arguments. It holds a
+// snapshot of each step that it uses, so a run goes on as it was planned when
+// the catalog changes. It is immutable and can be shared.
+type Compiled struct {
+	Tool    Ref                    `json:"tool"`
+	Inputs  []steps.Port           `json:"inputs,omitempty"`
+	Params  []steps.Param          `json:"params,omitempty"`
+	Outputs []CompiledOutput       `json:"outputs"`
+	Steps   map[string]*steps.Step `json:"steps"` // by "name@version", each with only the implementations used
+	Nodes   []CompiledNode         `json:"nodes"` // in a stable topological order
+
+	graph  *dag.Graph
+	digest string
+}
+
+// CompiledOutput is a port of the whole.
+type CompiledOutput struct {
+	Port steps.Port   `json:"port"` // Many when what feeds it is scattered
+	From dag.Endpoint `json:"from"`
+}
+
+// CompiledNode is a use of a step. Nodes of inlined pipelines have ids like
+// "refine.fold".
+type CompiledNode struct {
+	ID                string           `json:"id"`
+	Step              string           `json:"step"` // key in Compiled.Steps
+	Implementation    string           `json:"implementation"`
+	Inputs            []Binding        `json:"inputs,omitempty"` // in the step's order; unbound optional ports are absent
+	Params            map[string]Param `json:"params,omitempty"` // every parameter of the step that is bound or has a default
+	Within            []dag.Endpoint   `json:"within,omitempty"`
+	ContinueOnFailure bool             `json:"continue_on_failure,omitempty"`
+}
+
+// Binding is the wire into one input port.
+type Binding struct {
+	Port string       `json:"port"`
+	From dag.Endpoint `json:"from"`
+	Mode dag.Mode     `json:"mode"`
+}
+
+// Param is what a node's parameter is set to: a parameter of the pipeline, or
+// a value.
+type Param struct {
+	From  string       `json:"from,omitempty"` // name of a pipeline parameter
+	Value *steps.Value `json:"value,omitempty"`
+}
+
+// Input is one resolved value of an input port: what is known of it before
+// anything runs.
+type Input struct {
+	URI    uris.URI `json:"uri"`              // where it lies, or will lie once the run is claimed
+	SHA256 string   `json:"sha256,omitempty"` // known for inline values and for outputs of runs
+	Size   int64    `json:"size,omitempty"`
+	Type   string   `json:"type,omitempty"` // known for outputs of runs, sniffed for others; empty: not known
+	Format string   `json:"format,omitempty"`
+	// Origin says in words what it is, for messages: "score.scores of
+	// run-7k2m9c4x1p0q", "structure.pdb".
+	Origin string `json:"origin,omitempty"`
+}
+
+// Arguments are what a call gives, already resolved by the thin I/O around
+// this package: inputs looked at, parameters as JSON or text.
+type Arguments struct {
+	Inputs map[string][]Input
+	Params map[string]any // JSON values; a string is also read as the parameter's type, for command lines
+}
+
+// Plan is what one run will do: a compiled pipeline with its arguments bound
+// and checked. It is engine-neutral and deterministic.
+type Plan struct {
+	Compiled *Compiled
+	Inputs   map[string][]Input
+	Params   map[string]steps.Value // every parameter that is set, defaults included
+}

@@ -1,0 +1,67 @@
+package steps
+
+import (
+	"time"
+
+	"github.com/ligase-bio/ligase/internal/problem"
+)
+
+// Implementation is one way to run a step. Each maps to one process on the
+// embedded engine and to one WorkflowTemplate on Argo.
+type Implementation struct {
+	Name        string            `json:"name"`
+	Title       string            `json:"title,omitempty"`
+	Description string            `json:"description,omitempty"` // what it is good for and what not
+	Image       string            `json:"image,omitempty"`       // container image; empty: runs on the host only
+	Command     []Arg             `json:"command"`
+	Env         map[string]string `json:"env,omitempty"`     // literal values added to the clean environment
+	Collect     map[string]string `json:"collect,omitempty"` // output port → glob below $(work), slash-separated
+	Metrics     string            `json:"metrics,omitempty"` // file below $(work) with the metrics, JSON
+	Resources   Resources         `json:"resources"`
+	Timeout     time.Duration     `json:"timeout,omitempty"` // of one attempt; 0: DefaultTimeout
+	Retries     Retries           `json:"retries"`
+	Failures    []LogPattern      `json:"failures,omitempty"` // what its log says when it fails quietly
+	Progress    string            `json:"progress,omitempty"` // RE2 over log lines: groups "done" and "total"
+	License     string            `json:"license,omitempty"`
+	Citation    string            `json:"citation,omitempty"`
+
+	Pos problem.Pos `json:"-"`
+}
+
+// Arg is one element of a command: a single template, or a group of
+// templates that is left out whole when something it refers to is unset.
+//
+// A template is text with references: $(inputs.x) the staged file of port x,
+// $(params.y) a parameter's value, $(work) the attempt's private folder;
+// $$(…) is a literal $(…). Of a port that takes many, an element that is
+// exactly $(inputs.x) becomes one element per file, $(inputs.x.dir) is the
+// folder that holds them, and $(inputs.x.manifest) is a JSON file that lists
+// every item, also those that failed upstream ([worker.Manifest]).
+type Arg struct {
+	Templates []string `json:"t"`
+	Group     bool     `json:"g,omitempty"` // written as an inner list
+}
+
+// Resources is what one attempt needs.
+type Resources struct {
+	CPU    float64 `json:"cpu,omitempty"`    // cores; 0: 1
+	Memory int64   `json:"memory,omitempty"` // bytes; 0: not limited
+	GPU    int     `json:"gpu,omitempty"`    // whole devices
+	Disk   int64   `json:"disk,omitempty"`   // bytes of scratch space; 0: not limited
+}
+
+// Retries says how often and after which failures a task is tried again.
+type Retries struct {
+	Limit int           `json:"limit,omitempty"` // attempts after the first
+	On    []FailureCode `json:"on,omitempty"`
+}
+
+// LogPattern classifies a failure by a line of the log: a tool that exits 0
+// (or 1) after running out of memory says so only there.
+type LogPattern struct {
+	Pattern string      `json:"pattern"` // RE2, tried on each line
+	Code    FailureCode `json:"code"`
+}
+
+// DefaultTimeout bounds an attempt whose implementation names no timeout.
+const DefaultTimeout = 24 * time.Hour

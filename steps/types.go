@@ -1,0 +1,4 @@
+package steps
+
+// Types is the lattice of semantic types.
+type Types struct{}

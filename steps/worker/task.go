@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// Task is everything a worker needs to execute one attempt of one step. It
+// knows no engine and no pipeline; as JSON it is what a container is given.
+type Task struct {
+	RunID   string     `json:"run_id"`
+	Node    string     `json:"node"`
+	Index   uris.Index `json:"index,omitempty"`
+	Attempt int        `json:"attempt"` // from 1
+	Root    uris.URI   `json:"root"`    // of the [uris.Layout] to commit into
+
+	Step           string                 `json:"step"`
+	Version        string                 `json:"version"`
+	Implementation steps.Implementation   `json:"implementation"`
+	Outputs        []steps.Port           `json:"outputs"`
+	Inputs         []Input                `json:"inputs,omitempty"`
+	Params         map[string]steps.Value `json:"params,omitempty"`
+}
+
+// Input is what one input port is given.
+type Input struct {
+	Port  steps.Port `json:"port"`
+	Items []Item     `json:"items"` // exactly one unless Port.Many; in index order
+}
+
+// Item is one value of an input port. One that failed upstream has no URI;
+// only a port that takes many can hold such items, and the command sees them
+// in the manifest.
+type Item struct {
+	Index   uris.Index         `json:"index,omitempty"`
+	URI     uris.URI           `json:"uri,omitzero"`
+	Size    int64              `json:"size,omitempty"`   // 0 with no SHA256: not known
+	SHA256  string             `json:"sha256,omitempty"` // verified while staging when known
+	Format  string             `json:"format,omitempty"` // empty: the port's
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	Failed  *ItemFailure       `json:"failed,omitempty"`
+}
+
+// ItemFailure says where and why an item failed upstream.
+type ItemFailure struct {
+	Node    string            `json:"node"`
+	Code    steps.FailureCode `json:"code"`
+	Message string            `json:"message"`
+}
+
+// Manifest is the file that $(inputs.x.manifest) names: every item of the
+// port in index order, with those that failed.
+type Manifest struct {
+	Port  string         `json:"port"`
+	Items []ManifestItem `json:"items"`
+}
+
+// ManifestItem is one item as the command sees it.
+type ManifestItem struct {
+	Index   uris.Index         `json:"index"`
+	Path    string             `json:"path,omitempty"` // absolute path of the staged file; empty when failed
+	URI     string             `json:"uri,omitempty"`
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	Failed  *ItemFailure       `json:"failed,omitempty"`
+}
+
+// MetricsFile is the JSON that Implementation.Metrics names: numbers that the
+// command measured, of the task as a whole and of each item of an output port
+// that gives many (in the order of the collected files).
+type MetricsFile struct {
+	Metrics map[string]float64              `json:"metrics,omitempty"`
+	Items   map[string][]map[string]float64 `json:"items,omitempty"` // by output port
+}
