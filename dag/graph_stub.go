@@ -1,3 +1,0 @@
-package dag
-
-type impl struct{}
