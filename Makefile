@@ -1,0 +1,64 @@
+# ligase. `make demo` and `make test` are all the set-up there is: they need Go and a C compiler.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/ligase-bio/ligase/internal/cli.version=$(VERSION)
+BIN     := bin
+
+.PHONY: help
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/ligase and bin/ligase-worker
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ligase ./cmd/ligase
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ligase-worker ./cmd/ligase-worker
+
+$(BIN)/ligase: FORCE
+	@echo "building $@ (a first build compiles SQLite and the cloud storage drivers: a minute or two)"
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/ligase
+FORCE:
+
+.PHONY: demo
+demo: $(BIN)/ligase ## design, fold, score and rank on a real protein structure
+	@$(BIN)/ligase demo
+
+.PHONY: test
+test: ## every test that needs nothing but this machine
+	$(GO) test ./...
+
+.PHONY: test-race
+test-race: ## the same under the race detector
+	$(GO) test -race ./...
+
+.PHONY: e2e
+e2e: ## end to end: the built program as a user runs it, and the commands of the README
+	$(GO) test -tags e2e -count=1 ./e2e/...
+
+.PHONY: test-tools
+test-tools: ## against real tools from Debian (installs tm-align)
+	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/...
+
+.PHONY: chaos
+chaos: ## kill the engine at random a hundred times under load
+	$(GO) test -tags chaos -count=1 -v -timeout 30m -run 'Chaos' ./e2e/...
+
+.PHONY: bench
+bench: ## one table: ours, peer or floor, ratio
+	$(GO) run ./e2e/bench
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (default 30s)
+	.ci/fuzz $(or $(FUZZTIME),30s)
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, tidy go.mod, generated files in sync
+	.ci/lint
+
+.PHONY: generate
+generate: ## write the generated files again
+	$(GO) generate ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN)
