@@ -1,0 +1,338 @@
+package baseline
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ligase-bio/ligase/internal/mol"
+)
+
+// designTarget is a backbone seen as what a sequence has to fit: positions in
+// their environments and the contacts between them.
+type designTarget struct {
+	sites   []site // to be written, chain by chain
+	lengths []int  // of the chains among sites
+	known   int    // free sites of which the input says the amino acid
+}
+
+// site is a position of the sequence.
+type site struct {
+	state    secondary
+	burial   float64   // −1 exposed … 1 buried
+	native   amino     // in the input; unknown when that does not say
+	fixed    bool      // keeps the native amino acid
+	contacts []contact // with other sites
+	outside  []float64 // contact energy of each amino acid with the chains that are not designed, kT; nil when none
+	chain    int       // among the chains to be written
+}
+
+// contact is how closely another site is in touch.
+type contact struct {
+	site   int
+	weight float64 // 0–1
+}
+
+// Burial is read off the number of Cβ atoms within burialRadius: that of a
+// surface residue of a small protein up to that of its core.
+const (
+	burialRadius  = 10.0 // Å
+	burialExposed = 10.0 // neighbours: burial −1 up to here
+	burialBuried  = 24.0 // burial 1 from here
+)
+
+func burialOf(neighbours float64) float64 {
+	return max(-1, min(1, 2*(neighbours-burialExposed)/(burialBuried-burialExposed)-1))
+}
+
+// newDesignTarget looks at the chains to design (comma-separated, empty for
+// all), with all others as surroundings, and keeps the fixed positions. The
+// notes say what was done about incomplete residues.
+func newDesignTarget(s *mol.Structure, chains, fixed string) (t *designTarget, notes []string, err error) {
+	designed, err := chosenChains(s, chains)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := requireBackbone(s); err != nil {
+		return nil, nil, err
+	}
+
+	t = &designTarget{}
+	// One centre for each residue that has a place, of all chains; sites first
+	// to last are those of designed chains in order.
+	var centres []mol.Vec
+	var siteOf []int // −1: of a chain that is not designed
+	var codes []amino
+	incomplete := 0
+	for i := range s.Chains {
+		c := &s.Chains[i]
+		// A structure of glycines only is a bare backbone; its residues say
+		// nothing about the sequence.
+		bare := strings.Trim(c.Sequence(), "GX") == ""
+		states := chainSecondary(c)
+		if designed[i] {
+			t.lengths = append(t.lengths, len(c.Residues))
+		}
+		for j := range c.Residues {
+			r := &c.Residues[j]
+			native := aminoOf(r.Code)
+			index := -1
+			if designed[i] {
+				index = len(t.sites)
+				known := native
+				if bare {
+					known = unknown
+				}
+				t.sites = append(t.sites, site{state: states[j], burial: -1, native: known, chain: len(t.lengths) - 1})
+			}
+			centre, whole, ok := sideCentre(r)
+			if !whole {
+				incomplete++
+			}
+			if ok {
+				centres, siteOf, codes = append(centres, centre), append(siteOf, index), append(codes, native)
+			}
+		}
+	}
+	if incomplete > 0 {
+		notes = append(notes, fmt.Sprintf("%s without a complete backbone; their surroundings are taken from the atoms that they have.",
+			counted(incomplete, "residue is", "residues are")))
+	}
+	if err := t.fix(s, designed, fixed); err != nil {
+		return nil, nil, err
+	}
+	t.surround(centres, siteOf, codes)
+	for i := range t.sites {
+		if t.sites[i].native != unknown && !t.sites[i].fixed {
+			t.known++
+		}
+	}
+	return t, notes, nil
+}
+
+// chosenChains says of each chain whether it is to be designed.
+func chosenChains(s *mol.Structure, list string) ([]bool, error) {
+	designed := make([]bool, len(s.Chains))
+	var ids []string
+	for i := range s.Chains {
+		ids = append(ids, s.Chains[i].ID)
+		designed[i] = list == ""
+	}
+	if list == "" {
+		return designed, nil
+	}
+	for _, id := range strings.Split(list, ",") {
+		i := slices.Index(ids, strings.TrimSpace(id))
+		if i < 0 {
+			return nil, refusef("There is no chain %q in the structure, which has %s; name chains like A or A,B.", id, strings.Join(ids, ", "))
+		}
+		designed[i] = true
+	}
+	return designed, nil
+}
+
+// requireBackbone refuses a structure that is mostly a Cα trace: without N and
+// C there is no telling where side chains point.
+func requireBackbone(s *mol.Structure) error {
+	total, bare := 0, 0
+	for i := range s.Chains {
+		for j := range s.Chains[i].Residues {
+			r := &s.Chains[i].Residues[j]
+			total++
+			if r.Atom("N") == nil || r.Atom("C") == nil {
+				bare++
+			}
+		}
+	}
+	if total == 0 {
+		return refusef("The structure has no protein residues; give one with a backbone of N, CA and C atoms.")
+	}
+	if 2*bare > total {
+		return refusef("%d of %d residues have no N or C atom: this is a trace of CA atoms. A design needs the backbone; rebuild N, CA, C and O first.", bare, total)
+	}
+	return nil
+}
+
+// chainSecondary assigns the secondary structure of a chain. A residue without
+// a Cα breaks the chain.
+func chainSecondary(c *mol.Chain) []secondary {
+	states := make([]secondary, len(c.Residues))
+	fill(states, coil)
+	var trace []mol.Vec
+	var at []int
+	for i := range c.Residues {
+		if ca := c.Residues[i].Atom("CA"); ca != nil {
+			trace, at = append(trace, ca.Pos), append(at, i)
+		}
+	}
+	for k, state := range assignSecondary(trace) {
+		states[at[k]] = state
+	}
+	return states
+}
+
+// sideCentre is where a residue's side chain begins: its Cβ, or where that
+// would be. Without a whole backbone it is the Cα; without that, there is no
+// place (ok is false).
+func sideCentre(r *mol.Residue) (centre mol.Vec, whole, ok bool) {
+	n, ca, c := r.Atom("N"), r.Atom("CA"), r.Atom("C")
+	if ca == nil {
+		return mol.Vec{}, false, false
+	}
+	whole = n != nil && c != nil
+	if cb := r.Atom("CB"); cb != nil {
+		return cb.Pos, whole, true
+	}
+	if !whole {
+		return ca.Pos, false, true
+	}
+	return placeCB(n.Pos, ca.Pos, c.Pos), true, true
+}
+
+// surround measures burial and contacts.
+func (t *designTarget) surround(centres []mol.Vec, siteOf []int, codes []amino) {
+	grid := mol.NewGrid(centres, burialRadius)
+	for i, p := range centres {
+		if siteOf[i] < 0 {
+			continue
+		}
+		own := &t.sites[siteOf[i]]
+		neighbours := 0
+		grid.Within(p, burialRadius, func(j int, distance float64) {
+			if j == i {
+				return
+			}
+			neighbours++
+			weight := contactWeight(distance)
+			switch other := siteOf[j]; {
+			case weight == 0:
+			case other < 0:
+				if own.outside == nil {
+					own.outside = make([]float64, numAminos)
+				}
+				for a := range own.outside {
+					own.outside[a] += weight * contactEnergy(amino(a), codes[j])
+				}
+			case t.sites[other].chain == own.chain && abs(other-siteOf[i]) < 3:
+				// Neighbours in sequence are in touch whatever they are.
+			default:
+				own.contacts = append(own.contacts, contact{other, weight})
+			}
+		})
+		own.burial = burialOf(float64(neighbours))
+		slices.SortFunc(own.contacts, func(a, b contact) int { return a.site - b.site })
+	}
+}
+
+var fixedPattern = regexp.MustCompile(`^(?:([A-Za-z0-9]+):)?(-?\d+)([A-Za-z]?)(?:-(-?\d+)([A-Za-z]?))?$`)
+
+// fix marks the positions of a list like "1-5,A:10,B:52A": numbers as in the
+// file, with insertion codes; the chain may be left out where there is one.
+func (t *designTarget) fix(s *mol.Structure, designed []bool, list string) error {
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	for _, item := range strings.Split(list, ",") {
+		item = strings.TrimSpace(item)
+		m := fixedPattern.FindStringSubmatch(item)
+		if m == nil {
+			return refusef("%q is no position to keep; write residue numbers as in the file, like 1-5,A:10.", item)
+		}
+		chain := m[1]
+		if chain == "" {
+			if len(t.lengths) > 1 {
+				return refusef("The position %s could be of any of %d chains; write it with its chain, like A:%s.", item, len(t.lengths), item)
+			}
+		}
+		first, err1 := strconv.Atoi(m[2])
+		last, err2 := first, error(nil)
+		if m[4] != "" {
+			last, err2 = strconv.Atoi(m[4])
+		}
+		if err1 != nil || err2 != nil || last < first {
+			return refusef("The positions %s run backwards or out of numbers; write them like 1-5.", item)
+		}
+		from, to := position{first, insertionCode(m[3])}, position{last, insertionCode(m[5])}
+		if m[4] == "" {
+			to = from
+		}
+		if m[4] != "" && m[5] == "" {
+			to.insertion = 0xff // a range to 52 takes 52A and 52B along
+		}
+		found, offset := 0, 0
+		for i := range s.Chains {
+			c := &s.Chains[i]
+			if !designed[i] {
+				if c.ID == chain {
+					return refusef("Chain %s is not among those to design, so it stays as it is; leave %s out.", chain, item)
+				}
+				continue
+			}
+			for j := range c.Residues {
+				r := &c.Residues[j]
+				here := position{r.Number, r.Insertion}
+				if (chain != "" && c.ID != chain) || here.before(from) || to.before(here) {
+					continue
+				}
+				if aminoOf(r.Code) == unknown {
+					return refusef("Residue %s of chain %s is %s, which is none of the twenty amino acids, so it cannot be kept; leave %s out.", here, c.ID, r.Name, item)
+				}
+				own := &t.sites[offset+j]
+				own.fixed, own.native = true, aminoOf(r.Code)
+				found++
+			}
+			offset += len(c.Residues)
+		}
+		if found == 0 {
+			return refusef("There is no residue %s in the structure; its residues are %s.", item, residueRanges(s, designed))
+		}
+	}
+	return nil
+}
+
+// position is a residue's number in its file.
+type position struct {
+	number    int
+	insertion byte
+}
+
+func (p position) before(q position) bool {
+	return p.number < q.number || p.number == q.number && p.insertion < q.insertion
+}
+
+func (p position) String() string {
+	if p.insertion == 0 {
+		return strconv.Itoa(p.number)
+	}
+	return fmt.Sprintf("%d%c", p.number, p.insertion)
+}
+
+func insertionCode(s string) byte {
+	if s == "" {
+		return 0
+	}
+	return s[0]
+}
+
+// residueRanges says which numbers there are, "A:1-76, B:3-80".
+func residueRanges(s *mol.Structure, designed []bool) string {
+	var parts []string
+	for i := range s.Chains {
+		if r := s.Chains[i].Residues; designed[i] && len(r) > 0 {
+			parts = append(parts, fmt.Sprintf("%s:%d-%d", s.Chains[i].ID, r[0].Number, r[len(r)-1].Number))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// counted is a number with the word that goes with it.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func abs(x int) int { return max(x, -x) }
