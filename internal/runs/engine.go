@@ -76,6 +76,7 @@ type Observation struct {
 
 	State    State          // of the run, when it changed: Running, Succeeded, Failed, Cancelled
 	Failure  *steps.Failure // with Failed
+	Summary  []byte         // with a terminal State: put in by the [Service] on the way to the store, never by an engine
 	Waiting  *string        // set or clear the run's reason for waiting
 	Progress *Progress      // current counts
 	Task     *TaskStatus    // a task that changed

@@ -36,7 +36,7 @@ type Run struct {
 	RequestID string // the client's, or one made for it
 	Digest    string // of the plan: what "same arguments" means
 	Tool      pipelines.Ref
-	Workflow  string // the engine's name for it: fold-baseline-7k2m9c4x
+	Workflow  string // the engine's name for it: fold-baseline-7k2m9c4x1p0q
 	Engine    string
 	Root      uris.URI // of the [uris.Layout] that it commits into
 	Labels    map[string]string

@@ -35,10 +35,14 @@ type Store interface {
 	// no run of the tenant's did.
 	Output(ctx context.Context, tenant string, uri uris.URI) (OutputRef, error)
 
+	// Outputs lists the objects that a run committed, in order of node, index,
+	// port and item.
+	Outputs(ctx context.Context, id ID, f OutputFilter) (OutputPage, error)
+
 	// Apply records observations in order. It never moves a run or a task
 	// backward: a terminal state stays until Retry, and what is of an older
-	// generation is dropped. A run's terminal state, its failure and its
-	// summary (which it is given by finish) are written in one transaction,
+	// generation, or of a run that is not there, is dropped. A run's terminal
+	// state, its failure and its summary are written in one transaction,
 	// durably.
 	Apply(ctx context.Context, batch []Observation) error
 
@@ -98,7 +102,23 @@ type TaskPage struct {
 type OutputRef struct {
 	RunID  ID
 	Node   string
-	Index  uris.Index
+	Index  uris.Index // of the task
 	Port   string
+	Item   int // which of the port's objects, from 0
 	Object steps.Object
+}
+
+// OutputFilter selects objects of a run.
+type OutputFilter struct {
+	Node   string
+	Port   string
+	Cursor string
+	Limit  int // 0: 100; at most 10,000
+}
+
+// OutputPage is one page of objects.
+type OutputPage struct {
+	Outputs []OutputRef
+	Total   int // of all pages
+	Next    string
 }
