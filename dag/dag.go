@@ -1,3 +1,16 @@
+// Package dag turns nodes with typed ports, and wires between those ports,
+// into an immutable graph that is known to be sound, and follows a run through
+// it.
+//
+// [Build] checks a [Spec] and reports everything that is wrong at once: names
+// that do not exist, types and formats that do not fit, inputs bound twice or
+// not at all, scatters that clash, cycles, nodes that nothing uses. What it
+// returns knows its order, its levels, its critical path, and can draw itself.
+// [Graph.NewFrontier] starts a run: told what ended, a [Frontier] says what
+// can start, through scatters, zips and gathers, nested as deep as
+// [uris.MaxIndexDepth].
+//
+// Everything takes time linear in nodes, wires and tasks.
 package dag
 
 import (
@@ -48,7 +61,8 @@ type Node struct {
 	// Within are the scatters around the node: the sources of the each-wires
 	// of the pipeline node that it was inlined from, outermost first. A node
 	// that is within a scatter runs once for each of its items, and a gather
-	// inside collapses no further out than that.
+	// inside collapses no further out than that. Where such an item failed
+	// and was allowed to, the node is skipped.
 	Within []Endpoint
 	// ContinueOnFailure: an item that fails does not fail the run; what would
 	// have used it is skipped, and gathers list it as failed.
@@ -67,25 +81,14 @@ type Output struct {
 	Pos  problem.Pos
 }
 
-// Spec is what a graph is built from. Build copies what it keeps.
+// Spec is what a graph is built from. Build copies the lists that it keeps;
+// the ports in them, which nodes usually share with the step that they use,
+// must not change afterwards.
 type Spec struct {
 	Inputs  []steps.Port // the boundary: what $inputs.x may name
 	Nodes   []Node
 	Wires   []Wire
 	Outputs []Output
-}
-
-// Graph is a validated, immutable graph of nodes and port-level wires.
-//
-// Each value in it has dimensions: the scatters that it is an item of,
-// outermost first, each named by the port that gives the many. A node's
-// dimensions are those of what it takes by each; what it gives has the node's
-// dimensions, and one more on a port that gives many. So design.sequences
-// below a scatter over backbone.structures has the dimensions
-// [backbone.structures design.sequences], and item "3.5" of it is the sixth
-// sequence of the fourth backbone.
-type Graph struct {
-	impl
 }
 
 // Source is one item of what a task's input port takes.
@@ -96,7 +99,10 @@ type Source struct {
 	Index uris.Index // the item's full index: Task, and Item if any
 	// Failed: the item never came to be, because its task, or one that that
 	// depended on, failed and was allowed to. Only gathers see such items.
+	// Where a scatter itself never came to be, one such source stands for all
+	// its items, and its Index is that of the scatter's task.
 	Failed bool
+	Cause  Task // with Failed: the task that failed
 }
 
 // Task is one execution of a node: the node itself, or one item of a

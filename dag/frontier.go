@@ -1,41 +1,515 @@
 package dag
 
+import (
+	"fmt"
+	"math"
+)
+
 // Frontier follows one run through the graph: told what ended and how many
 // items came out, it says what can start. It is pure, not safe for concurrent
-// use, and takes time linear in tasks and wires over a whole run.
-type Frontier struct{}
+// use, and takes time linear in tasks and wires over a whole run. The same
+// events give the same changes.
+type Frontier struct {
+	g *Graph
+	p *program
+
+	// An item of a scope is a cell, numbered in the order in which cells came
+	// to be; the root scope has the one cell 0. A task is a node with a cell
+	// of the node's scope.
+	scopes []cells
+	nodes  []tasks
+	counts []counts // by tally
+
+	cause  map[ref]ref          // of skipped tasks: the task that failed
+	absent map[absence]struct{} // optional outputs that did not come
+	given  []int                // by boundary port: how many values
+	queue  []ending             // tasks that have ended, still to be acted upon
+	change Change               // of the event at hand
+	ready  []ref                // the tasks of change.Ready
+
+	succeeded, failed, skipped, total int
+	out                               int // ready, and not ended yet
+	aborted                           bool
+}
+
+type ref struct{ node, cell int32 }
+
+type absence struct {
+	ref
+	port int32
+}
+
+// cells are the items of a scope.
+type cells struct {
+	parent []int32 // by cell: the cell of the outer scope
+	item   []int32 // by cell: its place among its siblings
+	// By cell of the outer scope: where the cells below it begin, and how many
+	// they are, or unopened.
+	first, count []int32
+}
+
+const unopened = int32(-1)
+
+// tasks are the tasks of a node, by cell.
+type tasks struct {
+	state []state
+	waits []int32 // needs not met yet
+}
+
+type state uint8
+
+const (
+	waiting state = iota
+	running       // ready, or started
+	ended         // failed or to be skipped, but not acted upon yet
+	succeeded
+	failed
+	skipped
+)
+
+// counts is how far a tally is, by depth and cell.
+type counts struct {
+	open [][]int32 // cells below that are not complete; 0: complete; unopened: not known yet
+	live [][]int32 // items that came to be below, as far as complete
+}
+
+type ending struct {
+	ref
+	state  state
+	counts map[string]int
+}
 
 // Change is what an event leads to.
 type Change struct {
 	Ready   []Task // can start now, in a stable order
 	Skipped []Task // will never run: what they need failed and was allowed to
-	// Starved are tasks that take a gather in which no item came to be, and
-	// whose port needs at least one. They fail with steps.FailUpstream.
+	// Starved are tasks that take a gather in which fewer items came to be
+	// than their port needs, which usually means none. They count as failed
+	// with steps.FailUpstream from here on; Fail must not be called for them,
+	// and what follows from their failure is part of the same change.
 	Starved []Task
 	Aborted bool // a task failed that was not allowed to: nothing more becomes ready
 }
 
 // NewFrontier starts a run. items says how many values each boundary port
-// that takes many has been given.
-func (g *Graph) NewFrontier(items map[string]int) (*Frontier, Change) { panic("unwritten") }
+// that takes many has been given, and 0 for an optional one that has not been
+// given at all.
+func (g *Graph) NewFrontier(items map[string]int) (*Frontier, Change) {
+	g.programOnce.Do(func() { g.program = g.makeProgram() })
+	p := g.program
+	f := &Frontier{
+		g: g, p: p,
+		scopes: make([]cells, len(g.scopes.all)),
+		nodes:  make([]tasks, len(g.nodes)),
+		counts: make([]counts, len(p.tally)),
+		cause:  make(map[ref]ref),
+		absent: make(map[absence]struct{}),
+		given:  make([]int, len(g.inputs)),
+	}
+	for t := range f.counts {
+		depths := len(p.tally[t].scopes)
+		f.counts[t] = counts{open: make([][]int32, depths), live: make([][]int32, depths)}
+	}
+	f.scopes[rootScope].parent = []int32{0}
+	f.scopes[rootScope].item = []int32{0}
+	f.grow(rootScope, 1)
+	for i := range g.inputs {
+		f.given[i] = 1
+		if n, told := items[g.inputs[i].Name]; told && n == 0 {
+			f.given[i] = 0
+		}
+		if g.inputs[i].Many {
+			f.given[i] = min(max(items[g.inputs[i].Name], 0), math.MaxInt32)
+			f.open(g.scopes.inputs[i], 0, int32(f.given[i]))
+		}
+	}
+	f.begin(rootScope, 0, 1)
+	f.drain()
+	return f, f.finish()
+}
 
-// Succeed records that a task committed. counts has the number of items of
-// each port that gives many (0 included). Telling twice is an error.
-func (f *Frontier) Succeed(t Task, counts map[string]int) (Change, error) { panic("unwritten") }
+// Succeed records that a ready task committed. counts has the number of items
+// of each port that gives many (0 included), and may have those of ports that
+// give one: 0 says that an optional output did not come. Telling twice, or of
+// a task that was not ready, is an error.
+func (f *Frontier) Succeed(t Task, counts map[string]int) (Change, error) {
+	r, err := f.runningTask(t)
+	if err != nil {
+		return Change{}, err
+	}
+	if err := f.checkCounts(t, r.node, counts); err != nil {
+		return Change{}, err
+	}
+	f.out--
+	f.queue = append(f.queue, ending{r, succeeded, counts})
+	f.drain()
+	return f.finish(), nil
+}
 
-// Fail records that a task failed for good.
-func (f *Frontier) Fail(t Task) (Change, error) { panic("unwritten") }
-
-// Sources lists what an input port of a ready task takes, in index order.
-func (f *Frontier) Sources(t Task, port string) []Source { panic("unwritten") }
-
-// OutputSources lists the items of a graph output, in index order, as far as
-// they are known.
-func (f *Frontier) OutputSources(name string) []Source { panic("unwritten") }
+// Fail records that a ready task failed for good.
+func (f *Frontier) Fail(t Task) (Change, error) {
+	r, err := f.runningTask(t)
+	if err != nil {
+		return Change{}, err
+	}
+	f.out--
+	f.queue = append(f.queue, ending{ref: r, state: failed})
+	f.drain()
+	return f.finish(), nil
+}
 
 // Totals counts tasks: ended (by how), and all that are known of so far.
-func (f *Frontier) Totals() (succeeded, failed, skipped, total int) { panic("unwritten") }
+func (f *Frontier) Totals() (succeeded, failed, skipped, total int) {
+	return f.succeeded, f.failed, f.skipped, f.total
+}
 
 // Done reports whether nothing is left to run: all tasks ended, or the run is
 // aborted and none of the ready tasks is still out.
-func (f *Frontier) Done() bool { panic("unwritten") }
+func (f *Frontier) Done() bool { return f.out == 0 }
+
+// Aborted reports whether a task failed that was not allowed to.
+func (f *Frontier) Aborted() bool { return f.aborted }
+
+func (f *Frontier) runningTask(t Task) (ref, error) {
+	r, ok := f.find(t)
+	if !ok {
+		return ref{}, fmt.Errorf("there is no task %s", t)
+	}
+	switch f.nodes[r.node].state[r.cell] {
+	case running:
+		return r, nil
+	case waiting, ended:
+		return ref{}, fmt.Errorf("task %s is not ready", t)
+	default:
+		return ref{}, fmt.Errorf("task %s has ended already", t)
+	}
+}
+
+func (f *Frontier) checkCounts(t Task, node int32, counts map[string]int) error {
+	outputs := f.g.nodes[node].Outputs
+	known := 0
+	for i := range outputs {
+		port := &outputs[i]
+		n, told := counts[port.Name]
+		if told {
+			known++
+		}
+		switch {
+		case !told && port.Many && !port.Optional:
+			return fmt.Errorf("task %s: the number of items of %q is missing", t, port.Name)
+		case n < 0 || n > math.MaxInt32 || told && !port.Many && n > 1:
+			return fmt.Errorf("task %s: %d items of %q are not possible", t, n, port.Name)
+		case told && n == 0 && !port.Many && !port.Optional:
+			return fmt.Errorf("task %s: %q is missing", t, port.Name)
+		}
+	}
+	if known < len(counts) {
+		return fmt.Errorf("task %s: items of a port that `%s` does not have", t, t.Node)
+	}
+	return nil
+}
+
+// drain acts upon what has ended until nothing more follows. The effects of
+// one end are complete before the next is looked at: first it becomes visible
+// to what exists, then its scatters open, and what they bring into being sees
+// it as ended.
+func (f *Frontier) drain() {
+	for next := 0; next < len(f.queue); next++ {
+		e := f.queue[next]
+		if f.aborted && e.state == skipped {
+			f.nodes[e.node].state[e.cell] = waiting
+			delete(f.cause, e.ref)
+			continue
+		}
+		f.nodes[e.node].state[e.cell] = e.state
+		switch e.state {
+		case succeeded:
+			f.succeeded++
+		case failed:
+			f.failed++
+			if !f.g.nodes[e.node].ContinueOnFailure {
+				f.aborted = true
+			}
+		case skipped:
+			f.skipped++
+			f.change.Skipped = append(f.change.Skipped, f.task(e.ref))
+		}
+		f.publish(e)
+	}
+	clear(f.queue)
+	f.queue = f.queue[:0]
+}
+
+func (f *Frontier) publish(e ending) {
+	g, ok := f.g, e.state == succeeded
+	outputs := g.nodes[e.node].Outputs
+	if ok {
+		for i := range outputs {
+			if n, told := e.counts[outputs[i].Name]; told && n == 0 && !outputs[i].Many {
+				f.absent[absence{e.ref, int32(i)}] = struct{}{}
+			}
+		}
+	}
+	scope := g.scopes.node[e.node]
+	for _, t := range f.p.of[e.node] {
+		live := int32(0)
+		if port := f.p.tally[t].port; ok && outputs[port].Many {
+			live = int32(e.counts[outputs[port].Name])
+		} else if ok && !f.isAbsent(e.ref, port) {
+			live = 1
+		}
+		depth := len(f.p.tally[t].scopes) - 1
+		f.counts[t].live[depth][e.cell] = live
+		f.counts[t].open[depth][e.cell] = 0
+		f.complete(t, depth, e.cell)
+	}
+	for _, feed := range f.p.feeds[e.node] {
+		f.below(scope, e.cell, g.scopes.node[feed.to], func(cell int32) {
+			if ok {
+				f.met(ref{feed.to, cell})
+			} else {
+				f.skip(ref{feed.to, cell}, e.ref)
+			}
+		})
+	}
+	for _, s := range f.p.opens[e.node] {
+		n := int32(0)
+		if ok {
+			n = int32(e.counts[outputs[g.scopes.all[s].port].Name])
+		}
+		first := f.open(s, e.cell, n)
+		f.begin(s, first, n)
+	}
+}
+
+// open makes the n cells below a cell of the outer scope, with their tasks,
+// and returns the first.
+func (f *Frontier) open(s, outer, n int32) int32 {
+	c := &f.scopes[s]
+	first := int32(len(c.parent))
+	c.first[outer], c.count[outer] = first, n
+	for i := range n {
+		c.parent = append(c.parent, outer)
+		c.item = append(c.item, i)
+	}
+	f.grow(s, int(n))
+	depth := f.g.scopes.depth(s)
+	for _, t := range f.p.counting[s] {
+		if depth > int(f.p.tally[t].outermost) {
+			f.counts[t].open[depth-1][outer] = n
+			if n == 0 {
+				f.complete(t, depth-1, outer)
+			}
+		}
+	}
+	return first
+}
+
+// grow makes room for n more cells of a scope in all that is kept by cell.
+func (f *Frontier) grow(s int32, n int) {
+	for _, inner := range f.p.inner[s] {
+		f.scopes[inner].first = extended(f.scopes[inner].first, n, 0)
+		f.scopes[inner].count = extended(f.scopes[inner].count, n, unopened)
+	}
+	for _, node := range f.p.within[s] {
+		t := &f.nodes[node]
+		t.state = extended(t.state, n, waiting)
+		t.waits = extended(t.waits, n, 0)
+	}
+	f.total += n * len(f.p.within[s])
+	depth := f.g.scopes.depth(s)
+	for _, t := range f.p.counting[s] {
+		c := &f.counts[t]
+		c.open[depth] = extended(c.open[depth], n, unopened)
+		c.live[depth] = extended(c.live[depth], n, 0)
+	}
+}
+
+func extended[T any](s []T, n int, v T) []T {
+	for range n {
+		s = append(s, v)
+	}
+	return s
+}
+
+// begin looks at the tasks of n new cells for the first time.
+func (f *Frontier) begin(s, first, n int32) {
+	for _, node := range f.p.within[s] {
+		for cell := first; cell < first+n; cell++ {
+			f.look(ref{node, cell})
+		}
+	}
+}
+
+func (f *Frontier) look(r ref) {
+	scope := f.g.scopes.node[r.node]
+	waits := int32(0)
+	for _, need := range f.needs(r.node) {
+		cell := f.above(scope, r.cell, need.scope)
+		if need.tally != none {
+			if f.counts[need.tally].open[f.g.scopes.depth(need.scope)][cell] != 0 {
+				waits++
+			}
+			continue
+		}
+		switch f.nodes[need.from].state[cell] {
+		case succeeded:
+		case failed, skipped:
+			f.skip(r, ref{need.from, cell})
+		default:
+			waits++
+		}
+	}
+	f.nodes[r.node].waits[r.cell] = waits
+	if waits == 0 {
+		f.settle(r)
+	}
+}
+
+func (f *Frontier) needs(node int32) []need {
+	return f.p.needs[f.p.needAt[node]:f.p.needAt[node+1]]
+}
+
+// complete tells of a tally's cell that all below it has ended.
+func (f *Frontier) complete(t int32, depth int, cell int32) {
+	y := &f.p.tally[t]
+	for _, feed := range y.consumers[depth] {
+		f.below(y.scopes[depth], cell, f.g.scopes.node[feed.to], func(cell int32) { f.met(ref{feed.to, cell}) })
+	}
+	if depth == int(y.outermost) {
+		return
+	}
+	c := &f.counts[t]
+	outer := f.scopes[y.scopes[depth]].parent[cell]
+	c.live[depth-1][outer] += c.live[depth][cell]
+	if c.open[depth-1][outer]--; c.open[depth-1][outer] == 0 {
+		f.complete(t, depth-1, outer)
+	}
+}
+
+// met notes that one of a task's needs is there.
+func (f *Frontier) met(r ref) {
+	t := &f.nodes[r.node]
+	if t.waits[r.cell]--; t.waits[r.cell] == 0 {
+		f.settle(r)
+	}
+}
+
+// settle decides about a task whose needs are all met.
+func (f *Frontier) settle(r ref) {
+	t := &f.nodes[r.node]
+	if f.aborted || t.state[r.cell] != waiting {
+		return
+	}
+	if f.starves(r) {
+		t.state[r.cell] = ended
+		f.queue = append(f.queue, ending{ref: r, state: failed})
+		f.change.Starved = append(f.change.Starved, f.task(r))
+		return
+	}
+	t.state[r.cell] = running
+	f.out++
+	f.ready = append(f.ready, r)
+}
+
+// skip ends a task because what it needs did not come to be.
+func (f *Frontier) skip(r, because ref) {
+	t := &f.nodes[r.node]
+	if f.aborted || t.state[r.cell] != waiting {
+		return
+	}
+	t.state[r.cell] = ended
+	if deeper, known := f.cause[because]; known {
+		because = deeper
+	}
+	f.cause[r] = because
+	f.queue = append(f.queue, ending{ref: r, state: skipped})
+}
+
+// starves reports whether a gather of the task's has fewer items than its
+// port needs. An optional port is left unset instead.
+func (f *Frontier) starves(r ref) bool {
+	n := &f.g.nodes[r.node]
+	for p := range n.Inputs {
+		port := &n.Inputs[p]
+		if !port.Many || port.Optional || port.MinItems == 0 {
+			continue
+		}
+		if w := f.g.wireInto(r.node, int32(p)); w != nil && f.live(w, r) < port.MinItems {
+			return true
+		}
+	}
+	return false
+}
+
+// live is how many items came to be of what a task gathers.
+func (f *Frontier) live(w *wire, r ref) int {
+	g := f.g
+	gives := g.gives(w.from, w.fromPort)
+	switch {
+	case w.meet == gives && g.sourcePort(w.from, w.fromPort).Many:
+		return 1
+	case w.from == boundary:
+		return f.given[w.fromPort]
+	}
+	cell := f.above(g.scopes.node[r.node], r.cell, w.meet)
+	for _, t := range f.p.of[w.from] {
+		if f.p.tally[t].port == w.fromPort {
+			return int(f.counts[t].live[g.scopes.depth(w.meet)][cell])
+		}
+	}
+	return 0
+}
+
+// above is the cell of an outer scope that a cell lies in.
+func (f *Frontier) above(scope, cell, outer int32) int32 {
+	for scope != outer {
+		cell = f.scopes[scope].parent[cell]
+		scope = f.g.scopes.all[scope].parent
+	}
+	return cell
+}
+
+// below calls do for the cells of an inner scope that lie in a cell, in index
+// order, as far as they have come to be.
+func (f *Frontier) below(scope, cell, inner int32, do func(cell int32)) {
+	if scope == inner {
+		do(cell)
+		return
+	}
+	outer := f.g.scopes.all[inner].parent
+	f.below(scope, cell, outer, func(cell int32) {
+		c := &f.scopes[inner]
+		for i := range max(c.count[cell], 0) {
+			do(c.first[cell] + i)
+		}
+	})
+}
+
+func (f *Frontier) isAbsent(r ref, port int32) bool {
+	if len(f.absent) == 0 {
+		return false
+	}
+	_, absent := f.absent[absence{r, port}]
+	return absent
+}
+
+// finish hands out the change of the event at hand.
+func (f *Frontier) finish() Change {
+	c := f.change
+	f.change = Change{}
+	if f.aborted {
+		for _, r := range f.ready {
+			f.nodes[r.node].state[r.cell] = waiting
+			f.out--
+		}
+		c.Aborted = true
+	} else if len(f.ready) > 0 {
+		c.Ready = make([]Task, len(f.ready))
+		for i, r := range f.ready {
+			c.Ready[i] = f.task(r)
+		}
+	}
+	f.ready = f.ready[:0]
+	return c
+}

@@ -1,47 +1,300 @@
 package dag
 
 import (
-	"github.com/ligase-bio/ligase/internal/problem"
+	"slices"
+	"sync"
+
 	"github.com/ligase-bio/ligase/steps"
 )
 
-type impl struct{}
+// Graph is a validated, immutable graph of nodes and port-level wires.
+//
+// Each value in it has dimensions: the scatters that it is an item of,
+// outermost first, each named by the port that gives the many. A node's
+// dimensions are those of what it takes by each; what it gives has the node's
+// dimensions, and one more on a port that gives many. So design.sequences
+// below a scatter over backbone.structures has the dimensions
+// [backbone.structures design.sequences], and item "3.5" of it is the sixth
+// sequence of the fourth backbone.
+//
+// It is safe for concurrent use.
+type Graph struct {
+	// Nodes are numbered in the order of the spec, ports by their place in
+	// their node: everything below is slices over those numbers, so that
+	// checking, ordering and readiness neither hash nor allocate per wire.
+	nodes   []Node
+	inputs  []steps.Port
+	outputs []output
+	byID    map[string]int32
 
-// Build checks a spec against the lattice and returns the graph, or every
-// problem there is.
-func Build(s Spec, types *steps.Types) (*Graph, problem.Problems) { panic("unwritten") }
+	wires []wire
+	inAt  []int32 // by node: where its input ports begin in bound; one more at the end
+	bound []int32 // by input port: its wire, or none
+	// by node: where what its Within makes it depend on begins in wires; one
+	// more at the end
+	withinAt []int32
+	outAt    []int32 // by node: where the wires out of it begin in out; one more at the end
+	out      []int32 // wires grouped by source node, in order of consumer
+	order    []int32 // nodes, each after all that it needs
+	depth    []int32 // by node: its longest distance to a sink
+	scopes   scopes
+
+	formats [][]string // by boundary port
+
+	programOnce sync.Once
+	program     *program // what runs need; made by the first
+}
+
+const (
+	boundary = int32(-1) // as the node of a wire: the graph's own ports
+	none     = int32(-1)
+)
+
+// wire is a resolved Wire, or what a node's Within makes it depend on.
+type wire struct {
+	from, fromPort int32
+	to, toPort     int32 // toPort none: from Within
+	meet           int32 // of a gather: the scope below which it collects
+	at             int32 // index in Spec.Wires, none for Within
+	mode           wireMode
+}
+
+type wireMode uint8
+
+const (
+	takesItem wireMode = iota // with into a port that takes one, each, Within
+	gathers                   // with into a port that takes many
+	misfit                    // already reported, and no part of the graph
+)
+
+type output struct {
+	name           string
+	from, fromPort int32
+}
 
 // Order lists the node ids, each after all that it needs; ties in the order
-// of the spec.
-func (g *Graph) Order() []string { panic("unwritten") }
+// of the spec. A spec that is in such an order keeps it.
+func (g *Graph) Order() []string { return g.ids(g.order) }
+
+func (g *Graph) ids(numbers []int32) []string {
+	out := make([]string, len(numbers))
+	for i, n := range numbers {
+		out[i] = g.nodes[n].ID
+	}
+	return out
+}
 
 // Node returns a node by id, or nil.
-func (g *Graph) Node(id string) *Node { panic("unwritten") }
+func (g *Graph) Node(id string) *Node {
+	n, ok := g.byID[id]
+	if !ok {
+		return nil
+	}
+	return &g.nodes[n]
+}
+
+// Len is the number of nodes.
+func (g *Graph) Len() int { return len(g.nodes) }
+
+// Inputs are the boundary ports.
+func (g *Graph) Inputs() []steps.Port { return slices.Clone(g.inputs) }
+
+// Outputs are the ports of the graph as a whole.
+func (g *Graph) Outputs() []Output {
+	out := make([]Output, len(g.outputs))
+	for i, o := range g.outputs {
+		out[i] = Output{Name: o.name, From: g.endpoint(o.from, o.fromPort)}
+	}
+	return out
+}
+
+// Wires lists what a node's input ports take, in the order of the ports;
+// unbound optional ports are absent.
+func (g *Graph) Wires(node string) []Wire {
+	n, ok := g.byID[node]
+	if !ok {
+		return nil
+	}
+	var out []Wire
+	for p := range g.nodes[n].Inputs {
+		if w := g.wireInto(n, int32(p)); w != nil {
+			out = append(out, g.export(w))
+		}
+	}
+	return out
+}
+
+func (g *Graph) export(w *wire) Wire {
+	e := Wire{
+		From: g.endpoint(w.from, w.fromPort),
+		To:   Endpoint{Node: g.nodes[w.to].ID, Port: g.nodes[w.to].Inputs[w.toPort].Name},
+		Mode: With,
+	}
+	if g.isEach(w) {
+		e.Mode = Each
+	}
+	return e
+}
+
+// isEach: of what takes items, only what reaches beyond the node's base was
+// written with each.
+func (g *Graph) isEach(w *wire) bool {
+	return w.mode == takesItem && !g.scopes.isPrefix(g.gives(w.from, w.fromPort), g.scopes.base[w.to])
+}
+
+func (g *Graph) wireInto(node, port int32) *wire {
+	w := g.bound[g.inAt[node]+port]
+	if w < 0 {
+		return nil
+	}
+	return &g.wires[w]
+}
+
+// wiresOut are the wires from a node.
+func (g *Graph) wiresOut(node int32) []int32 { return g.out[g.outAt[node]:g.outAt[node+1]] }
+
+func (g *Graph) endpoint(node, port int32) Endpoint {
+	if node == boundary {
+		return Endpoint{Port: g.inputs[port].Name}
+	}
+	return Endpoint{Node: g.nodes[node].ID, Port: g.nodes[node].Outputs[port].Name}
+}
+
+func (g *Graph) sourcePort(node, port int32) *steps.Port {
+	if node == boundary {
+		return &g.inputs[port]
+	}
+	return &g.nodes[node].Outputs[port]
+}
 
 // Dims are the dimensions of a node: the scatters whose items it runs for.
-func (g *Graph) Dims(node string) []Endpoint { panic("unwritten") }
+func (g *Graph) Dims(node string) []Endpoint {
+	n, ok := g.byID[node]
+	if !ok {
+		return nil
+	}
+	return g.dims(g.scopes.node[n])
+}
 
 // OutputDims are the dimensions of what a port gives; a boundary port that
 // takes many has one.
-func (g *Graph) OutputDims(e Endpoint) []Endpoint { panic("unwritten") }
+func (g *Graph) OutputDims(e Endpoint) []Endpoint {
+	n, p := boundary, int32(slices.IndexFunc(g.inputs, func(p steps.Port) bool { return p.Name == e.Port }))
+	if e.Node != "" {
+		var ok bool
+		if n, ok = g.byID[e.Node]; !ok {
+			return nil
+		}
+		p = int32(slices.IndexFunc(g.nodes[n].Outputs, func(p steps.Port) bool { return p.Name == e.Port }))
+	}
+	if p < 0 {
+		return nil
+	}
+	return g.dims(g.gives(n, p))
+}
+
+func (g *Graph) gives(node, port int32) int32 { return g.scopes.gives(node, port) }
+
+func (g *Graph) dims(scope int32) []Endpoint {
+	out := make([]Endpoint, g.scopes.depth(scope))
+	for i := len(out) - 1; i >= 0; i-- {
+		s := g.scopes.all[scope]
+		out[i] = g.endpoint(s.node, s.port)
+		scope = s.parent
+	}
+	return out
+}
 
 // InputFormats are the formats that a boundary port accepts: its own, or what
 // all its consumers take.
-func (g *Graph) InputFormats(port string) []string { panic("unwritten") }
+func (g *Graph) InputFormats(port string) []string {
+	for i := range g.inputs {
+		if g.inputs[i].Name == port {
+			return slices.Clone(g.formats[i])
+		}
+	}
+	return nil
+}
+
+// distances gives each node's longest distance, counted in nodes and starting
+// at 1, from where forward says: the sources, or the sinks.
+func (g *Graph) distances(forward bool) []int32 {
+	d := make([]int32, len(g.nodes))
+	for i := range g.order {
+		n := g.order[i]
+		if !forward {
+			n = g.order[len(g.order)-1-i]
+			for _, w := range g.wiresOut(n) {
+				d[n] = max(d[n], d[g.wires[w].to])
+			}
+		}
+		d[n]++
+		if forward {
+			for _, w := range g.wiresOut(n) {
+				to := g.wires[w].to
+				d[to] = max(d[to], d[n])
+			}
+		}
+	}
+	return d
+}
 
 // Levels groups the node ids by their longest distance from a source.
-func (g *Graph) Levels() [][]string { panic("unwritten") }
+func (g *Graph) Levels() [][]string {
+	var levels [][]string
+	d := g.distances(true)
+	for _, n := range g.order {
+		for int(d[n]) > len(levels) {
+			levels = append(levels, nil)
+		}
+		levels[d[n]-1] = append(levels[d[n]-1], g.nodes[n].ID)
+	}
+	return levels
+}
 
-// CriticalPath is the longest path by weight (1 a node when nil).
-func (g *Graph) CriticalPath(weight func(node string) float64) []string { panic("unwritten") }
+// Depth is a node's longest distance to a sink, counted in nodes (a sink has
+// 1): what schedulers prefer first. It is 0 for a node that is not there.
+func (g *Graph) Depth(node string) int {
+	n, ok := g.byID[node]
+	if !ok {
+		return 0
+	}
+	return int(g.depth[n])
+}
 
-// Depth is a node's longest distance to a sink, counted in nodes: what
-// schedulers prefer first.
-func (g *Graph) Depth(node string) int { panic("unwritten") }
-
-// Mermaid draws the graph as a Mermaid flowchart, byte for byte the same each
-// time.
-func (g *Graph) Mermaid() string { panic("unwritten") }
-
-// DOT draws the graph for Graphviz.
-func (g *Graph) DOT() string { panic("unwritten") }
+// CriticalPath is the longest path by weight (1 a node when nil); of several,
+// the one whose nodes come first in the order. Weights must not be negative.
+func (g *Graph) CriticalPath(weight func(node string) float64) []string {
+	if len(g.nodes) == 0 {
+		return nil
+	}
+	total := make([]float64, len(g.nodes)) // of the heaviest path from a node on
+	next := make([]int32, len(g.nodes))
+	for i := len(g.order) - 1; i >= 0; i-- {
+		n := g.order[i]
+		next[n] = none
+		for _, w := range g.wiresOut(n) {
+			if to := g.wires[w].to; next[n] == none || total[to] > total[next[n]] {
+				next[n] = to
+			}
+		}
+		total[n] = 1
+		if weight != nil {
+			total[n] = weight(g.nodes[n].ID)
+		}
+		if next[n] != none {
+			total[n] += total[next[n]]
+		}
+	}
+	start := g.order[0]
+	for _, n := range g.order {
+		if total[n] > total[start] {
+			start = n
+		}
+	}
+	var path []string
+	for n := start; n != none; n = next[n] {
+		path = append(path, g.nodes[n].ID)
+	}
+	return path
+}
