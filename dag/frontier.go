@@ -124,6 +124,11 @@ func (g *Graph) NewFrontier(items map[string]int) (*Frontier, Change) {
 		}
 	}
 	f.begin(rootScope, 0, 1)
+	for i := range g.inputs {
+		if g.inputs[i].Many {
+			f.begin(g.scopes.inputs[i], 0, int32(f.given[i]))
+		}
+	}
 	f.drain()
 	return f, f.finish()
 }
