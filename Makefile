@@ -33,7 +33,7 @@ test-race: ## the same under the race detector
 
 .PHONY: e2e
 e2e: ## end to end: the built program as a user runs it, and the commands of the README
-	$(GO) test -tags e2e -count=1 ./e2e/...
+	$(GO) test -tags e2e -count=1 ./e2e
 
 .PHONY: test-tools
 test-tools: ## against real tools from Debian (installs tm-align)
@@ -41,7 +41,7 @@ test-tools: ## against real tools from Debian (installs tm-align)
 
 .PHONY: chaos
 chaos: ## kill the engine at random a hundred times under load
-	$(GO) test -tags chaos -count=1 -v -timeout 30m -run 'Chaos' ./e2e/...
+	$(GO) test -count=1 -v -timeout 30m -run TestChaos ./e2e -kills $(or $(KILLS),120)
 
 .PHONY: bench
 bench: ## one table: ours, peer or floor, ratio
