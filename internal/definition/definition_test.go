@@ -42,7 +42,7 @@ func TestRefused(t *testing.T) {
 		{"tab", "a:\n\tb: 1\n", []string{`x.yaml:2: This is not YAML: found character that cannot start any token. Indent with spaces: YAML does not allow tabs there.`}},
 		{"colon", "a: b: c\n", []string{`x.yaml:1: This is not YAML: mapping values are not allowed in this context. Put text that has ": " in it in quotes, and check the indentation.`}},
 		{"open list", "a: [1, 2\nb: 3\n", []string{`x.yaml:1: This is not YAML: did not find expected ',' or ']'. Close the [ with a ], and put a comma between items.`}},
-		{"too long", long, []string{fmt.Sprintf(`x.yaml: The file has %d bytes; a definition may have at most 1048576. Split it into several files.`, len(long))}},
+		{"too long", long, []string{`x.yaml: The file is larger than 1048576 bytes, the most that a definition may have. Split it into several files.`}},
 		{"too deep", strings.Repeat("[", 70) + strings.Repeat("]", 70), []string{
 			`x.yaml:1: ` + strings.Repeat("[0]", 64) + `: This is nested more than 64 deep. Make it flatter.`}},
 		{"10,000 deep", strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), []string{
@@ -252,21 +252,21 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-func TestWhat(t *testing.T) {
-	for data, want := range map[string]definition.What{
-		"nodes: {}":                     definition.Pipeline,
-		"name: a\nnodez: {}":            definition.Pipeline,
-		"types: {}":                     definition.Types,
-		"name: a\nimplementations: {}":  definition.Step,
-		"name: a\nimplementation: {}":   definition.Step,
-		"name: a\noutputs: {}":          definition.Step,
-		"name: a\ntitle: b\nversion: 1": definition.Unknown,
-		"[1]":                           definition.Unknown,
+func TestKind(t *testing.T) {
+	for data, want := range map[string]definition.Kind{
+		"nodes: {}":                     definition.KindPipeline,
+		"name: a\nnodez: {}":            definition.KindPipeline,
+		"types: {}":                     definition.KindTypes,
+		"name: a\nimplementations: {}":  definition.KindStep,
+		"name: a\nimplementation: {}":   definition.KindStep,
+		"name: a\noutputs: {}":          definition.KindStep,
+		"name: a\ntitle: b\nversion: 1": definition.KindUnknown,
+		"[1]":                           definition.KindUnknown,
 	} {
 		doc := definition.Parse("x.yaml", []byte(data))
-		if got := doc.What(); got != want {
+		if got := doc.Kind(); got != want {
 			t.Errorf("%q defines %q, want %q", data, got, want)
-		} else if (got == definition.Unknown) != (len(doc.Problems()) == 1) {
+		} else if (got == definition.KindUnknown) != (len(doc.Problems()) == 1) {
 			t.Errorf("%q: problems %v", data, doc.Problems())
 		}
 	}
@@ -291,7 +291,7 @@ func FuzzParse(f *testing.F) {
 			if n.Broken() && len(doc.Problems()) != before {
 				t.Errorf("%s: a broken node was reported twice", n.Path())
 			}
-			switch n.Kind() {
+			switch n.Shape() {
 			case definition.List:
 				for _, item := range n.List() {
 					visit(item)

@@ -18,10 +18,10 @@ type Fields struct {
 // Fields reads the node as a mapping with fixed field names. An absent or
 // empty node reads as a mapping without fields.
 func (n *Node) Fields() *Fields {
-	if n.kind != Mapping && n.kind != broken && n.Given() {
+	if n.shape != Mapping && n.shape != broken && n.Given() {
 		n.Problem(problem.Invalid, "Write fields there, as name: value.",
 			"This is %s where a mapping is wanted.", n.describe())
-		return &Fields{node: &Node{doc: n.doc, parent: n.parent, key: n.key, index: n.index, kind: broken}}
+		return &Fields{node: &Node{doc: n.doc, parent: n.parent, key: n.key, index: n.index, shape: broken}}
 	}
 	return &Fields{node: n}
 }
@@ -37,11 +37,11 @@ func (f *Fields) Get(name string) *Node {
 	if n := f.find(name); n != nil {
 		return n
 	}
-	kind := Absent
-	if f.node.kind == broken {
-		kind = broken
+	shape := Absent
+	if f.node.shape == broken {
+		shape = broken
 	}
-	return &Node{doc: f.node.doc, parent: f.node, key: name, kind: kind}
+	return &Node{doc: f.node.doc, parent: f.node, key: name, shape: shape}
 }
 
 // Need gives a field that must have a value; [Fields.Done] says so when it
@@ -73,7 +73,7 @@ func (f *Fields) find(name string) *Node {
 // missing. A field that looks like a slip of the pen for a missing one is one
 // problem, not two.
 func (f *Fields) Done() {
-	if f.node.kind == broken {
+	if f.node.shape == broken {
 		return
 	}
 	open := slices.DeleteFunc(slices.Clone(f.known), func(name string) bool { return f.find(name) != nil })
@@ -93,7 +93,7 @@ func (f *Fields) Done() {
 	}
 	for _, name := range f.required {
 		n := f.Get(name)
-		if n.kind == Null {
+		if n.shape == Null {
 			n.KeyProblem(problem.Missing, fmt.Sprintf("Give %q a value.", name), "%q is empty.", name)
 			continue
 		}
@@ -104,11 +104,11 @@ func (f *Fields) Done() {
 // Entries gives the values of a mapping whose keys are chosen by its writer,
 // in the order written; [Node.Key] is their name. An absent node has none.
 func (n *Node) Entries() []*Node {
-	if n.kind != Mapping && n.kind != broken && n.Given() {
+	if n.shape != Mapping && n.shape != broken && n.Given() {
 		n.Problem(problem.Invalid, "Write entries there, as name: value.",
 			"This is %s where a mapping is wanted.", n.describe())
 	}
-	if n.kind != Mapping {
+	if n.shape != Mapping {
 		return nil
 	}
 	return n.items
@@ -116,11 +116,11 @@ func (n *Node) Entries() []*Node {
 
 // List gives the items of a list. An absent node has none.
 func (n *Node) List() []*Node {
-	if n.kind != List && n.kind != broken && n.Given() {
+	if n.shape != List && n.shape != broken && n.Given() {
 		n.Problem(problem.Invalid, "Put it in brackets: [...].",
 			"This is %s where a list is wanted.", n.describe())
 	}
-	if n.kind != List {
+	if n.shape != List {
 		return nil
 	}
 	return n.items
@@ -129,7 +129,7 @@ func (n *Node) List() []*Node {
 // ListOrOne gives the items of a list, or the node itself when it is a single
 // value: format: pdb for format: [pdb].
 func (n *Node) ListOrOne() []*Node {
-	switch n.kind {
+	switch n.shape {
 	case Text, Number, Bool:
 		return []*Node{n}
 	}

@@ -8,19 +8,19 @@ import (
 	"github.com/ligase-bio/ligase/internal/problem"
 )
 
-// Kind is what a node holds.
-type Kind string
+// Shape is what a node holds.
+type Shape string
 
 const (
-	Absent  Kind = "nothing" // a field that was asked for and is not there
-	Null    Kind = "empty"   // a field without a value; reads like an absent one
-	Text    Kind = "text"
-	Number  Kind = "a number"
-	Bool    Kind = "a truth value"
-	List    Kind = "a list"
-	Mapping Kind = "a mapping"
+	Absent  Shape = "nothing" // a field that was asked for and is not there
+	Null    Shape = "empty"   // a field without a value; reads like an absent one
+	Text    Shape = "text"
+	Number  Shape = "a number"
+	Bool    Shape = "a truth value"
+	List    Shape = "a list"
+	Mapping Shape = "a mapping"
 
-	broken Kind = "broken" // already reported: reads are silent
+	broken Shape = "broken" // already reported: reads are silent
 )
 
 // Node is one value of a document, or the place where one could stand. Nodes
@@ -30,7 +30,7 @@ type Node struct {
 	parent *Node
 	key    string // when the parent is a mapping
 	index  int    // when the parent is a list
-	kind   Kind
+	shape  Shape
 	text   string // of scalars, unquoted
 	plain  bool   // written without quotes
 	items  []*Node
@@ -39,15 +39,15 @@ type Node struct {
 	keyLine, keyColumn int
 }
 
-// Kind is what the node holds.
-func (n *Node) Kind() Kind { return n.kind }
+// Shape is what the node holds.
+func (n *Node) Shape() Shape { return n.shape }
 
 // Given reports whether a value stands there.
-func (n *Node) Given() bool { return n.kind != Absent && n.kind != Null }
+func (n *Node) Given() bool { return n.shape != Absent && n.shape != Null }
 
 // Broken reports whether the node was already reported as unreadable: reads
 // give zero values and stay silent.
-func (n *Node) Broken() bool { return n.kind == broken }
+func (n *Node) Broken() bool { return n.shape == broken }
 
 // Key is the node's field name, or "" for the root and for items of lists.
 func (n *Node) Key() string { return n.key }
@@ -82,7 +82,7 @@ func (n *Node) Path() string {
 	}
 	up := n.parent.Path()
 	switch {
-	case n.parent.kind == List:
+	case n.parent.shape == List:
 		return up + "[" + strconv.Itoa(n.index) + "]"
 	case !plainKey.MatchString(n.key):
 		return up + fmt.Sprintf("[%.60q]", n.key)
@@ -114,7 +114,7 @@ func (n *Node) problemAt(line, column int, code problem.Code, fix, format string
 
 // describe says in words what stands there: `the number 1.0`, `a list`.
 func (n *Node) describe() string {
-	switch n.kind {
+	switch n.shape {
 	case Text:
 		return fmt.Sprintf("the text %.60q", n.text)
 	case Number:
@@ -122,5 +122,5 @@ func (n *Node) describe() string {
 	case Bool:
 		return n.text
 	}
-	return string(n.kind)
+	return string(n.shape)
 }

@@ -41,10 +41,14 @@ func Parse(file string, data []byte) *Document {
 	d := &Document{file: file}
 	d.root = d.read(data)
 	if d.root == nil {
-		d.root = &Node{doc: d, kind: broken}
+		d.root = &Node{doc: d, shape: broken}
 	}
 	return d
 }
+
+// ReadAll reads a file for Parse: no more of it than Parse needs to refuse one
+// that is too large.
+func ReadAll(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, MaxBytes+1)) }
 
 // File is the name that the document was parsed under.
 func (d *Document) File() string { return d.file }
@@ -86,7 +90,7 @@ func (d *Document) addAt(line, column int, code problem.Code, fix, format string
 func (d *Document) read(data []byte) *Node {
 	if len(data) > MaxBytes {
 		d.addAt(0, 0, problem.TooLarge, "Split it into several files.",
-			"The file has %d bytes; a definition may have at most %d.", len(data), MaxBytes)
+			"The file is larger than %d bytes, the most that a definition may have.", MaxBytes)
 		return nil
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
@@ -133,18 +137,18 @@ func (d *Document) fill(n *Node, y *yaml.Node, depth int) *Node {
 	d.nodes++
 	switch {
 	case depth > MaxDepth:
-		n.kind = broken
+		n.shape = broken
 		n.Problem(problem.TooLarge, "Make it flatter.", "This is nested more than %d deep.", MaxDepth)
 		return n
 	case d.nodes > MaxNodes:
-		n.kind = broken
+		n.shape = broken
 		if d.nodes == MaxNodes+1 {
 			n.Problem(problem.TooLarge, "Split it into several files.",
 				"The file has more than %d values.", MaxNodes)
 		}
 		return n
 	case y.Kind == yaml.AliasNode:
-		n.kind = broken
+		n.shape = broken
 		n.Problem(problem.Syntax, "Write the value out.",
 			"An alias (*%.40s) stands here; definitions use none.", y.Value)
 		return n
@@ -154,17 +158,17 @@ func (d *Document) fill(n *Node, y *yaml.Node, depth int) *Node {
 			"An anchor (&%.40s) stands here; definitions use none.", y.Anchor)
 	}
 	if y.Style&yaml.TaggedStyle != 0 {
-		n.kind = broken
+		n.shape = broken
 		n.Problem(problem.Syntax, "Remove the tag; put text that looks like a number in quotes.",
 			"A tag (%.40s) stands here; definitions use none.", y.Tag)
 		return n
 	}
 	switch y.Kind {
 	case yaml.MappingNode:
-		n.kind = Mapping
+		n.shape = Mapping
 		d.fillMapping(n, y, depth)
 	case yaml.SequenceNode:
-		n.kind = List
+		n.shape = List
 		n.items = make([]*Node, 0, len(y.Content))
 		for i, item := range y.Content {
 			child := &Node{doc: d, parent: n, index: i, line: item.Line, column: item.Column}
@@ -223,27 +227,27 @@ func refusedKey(key *yaml.Node) (fix, what string) {
 	case key.Tag == "!!null" && key.Value == "":
 		return "Write a word before the colon.", "The key is empty."
 	}
-	return quote, fmt.Sprintf("The key %.40s is %s, not text.", key.Value, kindOfTag(key.Tag))
+	return quote, fmt.Sprintf("The key %.40s is %s, not text.", key.Value, shapeOfTag(key.Tag))
 }
 
 func (d *Document) fillScalar(n *Node, y *yaml.Node) {
 	n.text = y.Value
-	n.kind = kindOfTag(y.Tag)
+	n.shape = shapeOfTag(y.Tag)
 	n.plain = y.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
-	if n.kind == Text {
+	if n.shape == Text {
 		if n.plain && isDecimal(n.text) {
-			n.kind = Number // too large for the YAML parser to call it one
+			n.shape = Number // too large for the YAML parser to call it one
 			return
 		}
 		if i := strings.IndexFunc(n.text, isControl); i >= 0 {
 			r, _ := utf8.DecodeRuneInString(n.text[i:])
-			n.kind = broken
+			n.shape = broken
 			n.Problem(problem.Syntax, "Remove it.", "The text has the control character U+%04X.", r)
 		}
 	}
 }
 
-func kindOfTag(tag string) Kind {
+func shapeOfTag(tag string) Shape {
 	switch tag {
 	case "!!null":
 		return Null

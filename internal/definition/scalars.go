@@ -15,7 +15,7 @@ import (
 // Text reads a string. A plain number or truth value is refused rather than
 // guessed at: version 1.10 would become 1.1.
 func (n *Node) Text() string {
-	switch n.kind {
+	switch n.shape {
 	case Text:
 		return n.text
 	case Number, Bool:
@@ -33,7 +33,7 @@ func (n *Node) Text() string {
 func (n *Node) Texts() []string {
 	var out []string
 	for _, item := range n.ListOrOne() {
-		if s := item.Text(); item.kind == Text {
+		if s := item.Text(); item.shape == Text {
 			out = append(out, s)
 		}
 	}
@@ -42,7 +42,7 @@ func (n *Node) Texts() []string {
 
 // Bool reads true or false.
 func (n *Node) Bool() bool {
-	switch n.kind {
+	switch n.shape {
 	case Bool:
 		return strings.EqualFold(n.text, "true")
 	case Absent, Null, broken:
@@ -118,7 +118,7 @@ func isDecimal(text string) bool { return decimal.MatchString(text) }
 // number gives a number's text when everyone reads it the same: YAML's octal,
 // hexadecimal, binary and underscored forms, infinities and NaN are refused.
 func (n *Node) number(want string) (text string, ok bool) {
-	switch n.kind {
+	switch n.shape {
 	case Absent, Null, broken:
 		return "", false
 	case Number:
@@ -142,7 +142,7 @@ func (n *Node) number(want string) (text string, ok bool) {
 // Literal reads a value of whatever kind stands there: string, int64,
 // float64, bool, or []any of these; nil when absent. A mapping is refused.
 func (n *Node) Literal() any {
-	switch n.kind {
+	switch n.shape {
 	case Text:
 		return n.text
 	case Bool:
@@ -159,7 +159,7 @@ func (n *Node) Literal() any {
 	case List:
 		out := make([]any, 0, len(n.items))
 		for _, item := range n.items {
-			if item.kind == List || item.kind == Null {
+			if item.shape == List || item.shape == Null {
 				item.Problem(problem.Invalid, "Write a text, a number, true or false.",
 					"This is %s inside a list of values.", item.describe())
 				continue
@@ -176,7 +176,7 @@ func (n *Node) Literal() any {
 
 // OneOf reads a string that must be one of a few.
 func OneOf[T ~string](n *Node, allowed ...T) T {
-	if n.kind == Bool || n.kind == Number {
+	if n.shape == Bool || n.shape == Number {
 		// on/off words of YAML 1.1 tools end here; the list of words is the
 		// better answer than advice on quotes.
 		n.Problem(problem.Invalid, problem.DidYouMean(n.text, texts(allowed)),
@@ -184,7 +184,7 @@ func OneOf[T ~string](n *Node, allowed ...T) T {
 		return ""
 	}
 	s := T(n.Text())
-	if n.kind != Text || slices.Contains(allowed, s) {
+	if n.shape != Text || slices.Contains(allowed, s) {
 		return s
 	}
 	n.Problem(problem.Invalid, problem.DidYouMean(string(s), texts(allowed)), "%.60q is not known here.", s)
@@ -203,7 +203,7 @@ func texts[T ~string](list []T) []string {
 // longer than nothing.
 func (n *Node) Duration() time.Duration {
 	const fix = "Write a number with its unit: 90s, 10m, 2h, 1d."
-	switch n.kind {
+	switch n.shape {
 	case Absent, Null, broken:
 		return 0
 	case Number:
@@ -212,7 +212,7 @@ func (n *Node) Duration() time.Duration {
 		return 0
 	}
 	text := n.Text()
-	if n.kind != Text {
+	if n.shape != Text {
 		return 0
 	}
 	d, err := parseDuration(text)
@@ -260,14 +260,14 @@ var (
 // number of bytes. Ki, Mi, Gi and Ti are powers of 1024, K, M, G and T of
 // 1000; a B at the end changes nothing.
 func (n *Node) Bytes() int64 {
-	switch n.kind {
+	switch n.shape {
 	case Absent, Null, broken:
 		return 0
 	case Number:
 		return n.Int(0, math.MaxInt64)
 	}
 	text := n.Text()
-	if n.kind != Text {
+	if n.shape != Text {
 		return 0
 	}
 	m := byteSize.FindStringSubmatch(text)
