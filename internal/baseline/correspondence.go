@@ -1,0 +1,208 @@
+package baseline
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ligase-bio/ligase/internal/mol"
+)
+
+// The ways to tell which residue of a model is which of the reference.
+const (
+	matchAuto      = "auto"
+	matchNumbers   = "numbers"   // chain, residue number and insertion code
+	matchPositions = "positions" // first with first, for chains of the same lengths
+	matchAlignment = "alignment" // global alignment of the sequences
+)
+
+// pair is a residue of the model and the one of the reference that it stands
+// for.
+type pair struct{ model, reference *mol.Residue }
+
+// correspondence is which residues correspond, and how that was found.
+type correspondence struct {
+	by    string
+	pairs []pair
+}
+
+// correspond pairs the residues of two structures. In auto mode:
+//
+//  1. by numbers when both are numbered the same throughout;
+//  2. by numbers when those pair half of the shorter one or more and at least
+//     nine of ten pairs are the same amino acid;
+//  3. by positions when the chains have the same lengths (a designed sequence
+//     folded again), unless the sequences are nearly the same and only
+//     shifted;
+//  4. by alignment when three of ten residues or more come out the same, the
+//     least that speaks for a common fold (Rost, Protein Eng. 12, 85 (1999));
+//  5. by numbers when those pair half of the shorter one or more.
+//
+// What fits none is refused: a score of residues that do not correspond would
+// look like one of a bad model. Structures without a sequence (all glycine,
+// as generated backbones are) agree with every sequence in 2 and with none in
+// 4.
+func correspond(model, reference *mol.Structure, how string) (correspondence, error) {
+	chains := pairChains(model, reference)
+	switch how {
+	case matchNumbers:
+		return enough(correspondence{matchNumbers, byNumbers(chains)}, "no three residues of the model and the reference have the same chain and number; try positions or alignment")
+	case matchPositions:
+		pairs, same := byPositions(model, reference)
+		if !same {
+			return correspondence{}, refusef("The chains of the model (%s) and of the reference (%s) differ in length, so residues do not correspond by position; try numbers or alignment.", chainLengths(model), chainLengths(reference))
+		}
+		return enough(correspondence{matchPositions, pairs}, "the structures are too short")
+	case matchAlignment:
+		return enough(correspondence{matchAlignment, byAlignment(chains)}, "the sequences align over fewer, or are too long to be aligned")
+	}
+
+	shorter := min(model.Len(), reference.Len())
+	sequenced := !monotonous(model) && !monotonous(reference)
+	numbers := byNumbers(chains)
+	half := len(numbers) >= 3 && 2*len(numbers) >= shorter
+	if len(numbers) == model.Len() && len(numbers) == reference.Len() {
+		return enough(correspondence{matchNumbers, numbers}, "the structures are too short")
+	}
+	if sequenced && half && 10*identical(numbers) >= 9*len(numbers) {
+		return enough(correspondence{matchNumbers, numbers}, "the structures are too short")
+	}
+	positions, sameLengths := byPositions(model, reference)
+	var aligned []pair
+	alike := 0
+	if sequenced && !(sameLengths && 10*identical(positions) >= 9*len(positions)) {
+		aligned = byAlignment(chains)
+		alike = identical(aligned)
+	}
+	switch {
+	case sameLengths && 10*alike < 9*shorter:
+		return enough(correspondence{matchPositions, positions}, "the structures are too short")
+	case 10*alike >= 3*shorter && len(aligned) >= 3:
+		return correspondence{matchAlignment, aligned}, nil
+	case half:
+		return correspondence{matchNumbers, numbers}, nil
+	}
+	return correspondence{}, refusef(
+		"It cannot be told which residues of the model (chains of %s) and the reference (%s) correspond: lengths, numbers and sequences all differ. Give a reference of the same protein.",
+		chainLengths(model), chainLengths(reference))
+}
+
+// enough refuses fewer than three pairs: no superposition follows from them.
+func enough(c correspondence, otherwise string) (correspondence, error) {
+	if len(c.pairs) < 3 {
+		return c, refusef("Scoring takes three residues with CA atoms or more in common, but %s.", otherwise)
+	}
+	return c, nil
+}
+
+// chainPair is a chain of the model with the one of the reference that it
+// stands for.
+type chainPair struct{ model, reference *mol.Chain }
+
+// pairChains pairs chains: a single one with a single one whatever their
+// names; else those of the same name; else, when there are none, in order.
+func pairChains(model, reference *mol.Structure) []chainPair {
+	var pairs []chainPair
+	if len(model.Chains) > 1 || len(reference.Chains) > 1 {
+		for i := range model.Chains {
+			for j := range reference.Chains {
+				if model.Chains[i].ID == reference.Chains[j].ID {
+					pairs = append(pairs, chainPair{&model.Chains[i], &reference.Chains[j]})
+				}
+			}
+		}
+	}
+	if len(pairs) == 0 {
+		for i := range min(len(model.Chains), len(reference.Chains)) {
+			pairs = append(pairs, chainPair{&model.Chains[i], &reference.Chains[i]})
+		}
+	}
+	return pairs
+}
+
+func byNumbers(chains []chainPair) []pair {
+	type number struct {
+		n         int
+		insertion byte
+	}
+	var pairs []pair
+	for _, c := range chains {
+		at := make(map[number]*mol.Residue, len(c.reference.Residues))
+		for i := range c.reference.Residues {
+			r := &c.reference.Residues[i]
+			n := number{r.Number, r.Insertion}
+			if at[n] == nil {
+				at[n] = r
+			}
+		}
+		for i := range c.model.Residues {
+			m := &c.model.Residues[i]
+			n := number{m.Number, m.Insertion}
+			if r := at[n]; r != nil {
+				pairs = appendPair(pairs, m, r)
+				delete(at, n) // once only
+			}
+		}
+	}
+	return pairs
+}
+
+// byPositions reports false when the chains are not of the same lengths.
+func byPositions(model, reference *mol.Structure) ([]pair, bool) {
+	if len(model.Chains) != len(reference.Chains) {
+		return nil, false
+	}
+	var pairs []pair
+	for i := range model.Chains {
+		m, r := model.Chains[i].Residues, reference.Chains[i].Residues
+		if len(m) != len(r) {
+			return nil, false
+		}
+		for j := range m {
+			pairs = appendPair(pairs, &m[j], &r[j])
+		}
+	}
+	return pairs, true
+}
+
+func byAlignment(chains []chainPair) []pair {
+	var pairs []pair
+	for _, c := range chains {
+		for _, at := range align(c.model.Sequence(), c.reference.Sequence()) {
+			pairs = appendPair(pairs, &c.model.Residues[at[0]], &c.reference.Residues[at[1]])
+		}
+	}
+	return pairs
+}
+
+// appendPair leaves out residues without CA: all scores are of CA atoms.
+func appendPair(pairs []pair, model, reference *mol.Residue) []pair {
+	if model.Atom("CA") == nil || reference.Atom("CA") == nil {
+		return pairs
+	}
+	return append(pairs, pair{model, reference})
+}
+
+func identical(pairs []pair) int {
+	n := 0
+	for _, p := range pairs {
+		if p.model.Code == p.reference.Code && p.model.Code != 'X' {
+			n++
+		}
+	}
+	return n
+}
+
+// monotonous reports whether a structure has no sequence to speak of: one
+// kind of residue throughout, as generated backbones have.
+func monotonous(s *mol.Structure) bool {
+	sequence := strings.ReplaceAll(s.Sequence(), mol.ChainSeparator, "")
+	return sequence == "" || strings.Count(sequence, sequence[:1]) == len(sequence)
+}
+
+func chainLengths(s *mol.Structure) string {
+	lengths := make([]string, len(s.Chains))
+	for i := range s.Chains {
+		lengths[i] = fmt.Sprint(len(s.Chains[i].Residues))
+	}
+	return strings.Join(lengths, ", ") + " residues"
+}
