@@ -13,7 +13,7 @@ import (
 const (
 	weightState       = 1.0  // of −ln propensity for the secondary structure
 	weightBurial      = 1.2  // of Janin's burial energies
-	weightContact     = 0.15 // of Miyazawa and Jernigan's contact energies
+	weightContact     = 0.08 // of Miyazawa and Jernigan's contact energies
 	weightComposition = 1.5  // of the divergence from the composition of proteins
 	weightRepeat      = 0.7  // of a residue like the one before it; grows with the run
 )

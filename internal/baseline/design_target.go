@@ -39,8 +39,8 @@ type contact struct {
 // surface residue of a small protein up to that of its core.
 const (
 	burialRadius  = 10.0 // Å
-	burialExposed = 10.0 // neighbours: burial −1 up to here
-	burialBuried  = 24.0 // burial 1 from here
+	burialExposed = 8.0  // neighbours: burial −1 up to here
+	burialBuried  = 21.0 // burial 1 from here
 )
 
 func burialOf(neighbours float64) float64 {

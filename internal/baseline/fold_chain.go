@@ -25,7 +25,7 @@ const (
 )
 
 // torsionCB is the dihedral N–C–CA–CB that makes an L-amino acid.
-const torsionCB = -122.6
+const torsionCB = 122.6
 
 // The atoms of a residue as the search keeps them. The hydrogen is that of
 // the amide; proline and the first residue have it too, unused.
@@ -101,83 +101,134 @@ func (b backbone) trace() []mol.Vec {
 	return trace
 }
 
-// axis is one of the two bonds of a residue that turn.
-type axis int
+// bond is one of the two bonds of a residue that turn.
+type bond int
 
 const (
-	aboutPhi axis = iota // N–CA
-	aboutPsi             // CA–C
+	bondPhi bond = iota // N–CA
+	bondPsi             // CA–C
 )
 
-// turn adds angle to one torsion of residue i by moving the shorter side of
-// the chain, the longer one staying as it is. It returns the residues that
-// moved, [from, to).
-func (b backbone) turn(i int, about axis, angle float64) (from, to int) {
-	r := &b[i]
-	origin, end := r[atomN], r[atomCA]
-	if about == aboutPsi {
-		origin, end = r[atomCA], r[atomC]
-	}
-	behind := i >= len(b)/2
-	if !behind {
-		angle = -angle
-	}
-	move := newRotation(origin, end, angle)
+// turn is an angle added to a torsion, in radians.
+type turn struct {
+	residue int
+	bond    bond
+	angle   float64
+}
 
-	// The residue itself is cut in two by the bond.
-	var own []int
-	switch {
-	case behind && about == aboutPhi:
-		own = []int{atomC, atomO, atomCB}
-	case behind:
-		own = []int{atomO}
-	case about == aboutPhi:
-		own = []int{atomH}
-	default:
-		own = []int{atomN, atomH, atomCB}
-	}
-	for _, k := range own {
-		r[k] = move.apply(r[k])
-	}
-	from, to = 0, i
-	if behind {
-		from, to = i+1, len(b)
-	}
-	for j := from; j < to; j++ {
-		for k := range b[j] {
-			b[j][k] = move.apply(b[j][k])
+// The atoms of a residue on either side of its two bonds, of those that turn.
+var (
+	atomsBehind = [2][]int{bondPhi: {atomC, atomO, atomCB}, bondPsi: {atomO}}
+	atomsBefore = [2][]int{bondPhi: {atomH}, bondPsi: {atomN, atomH, atomCB}}
+)
+
+// turn changes torsions, given in the order of the chain, by moving the
+// shorter side of the chain while the longer one stays. It returns the
+// residues of which atoms moved, [from, to). Each residue is moved once, by
+// the product of the motions.
+func (b backbone) turn(turns []turn) (from, to int) {
+	total, first, last := stay(), turns[0].residue, turns[len(turns)-1].residue
+	if first >= len(b)/2 {
+		moved := first // the residues before this one are where they belong
+		for _, t := range turns {
+			for ; moved < t.residue; moved++ {
+				total.apply(b[moved+1][:])
+			}
+			r := &b[t.residue]
+			m := t.motion(r, t.angle)
+			for _, k := range atomsBehind[t.bond] {
+				m.apply(r[k : k+1])
+			}
+			total = m.after(&total)
 		}
+		for i := last + 1; i < len(b); i++ {
+			total.apply(b[i][:])
+		}
+		return first, len(b)
 	}
-	return min(from, i), max(to, i+1)
+	moved := last
+	for k := len(turns) - 1; k >= 0; k-- {
+		t := turns[k]
+		for ; moved > t.residue; moved-- {
+			total.apply(b[moved-1][:])
+		}
+		r := &b[t.residue]
+		m := t.motion(r, -t.angle)
+		for _, k := range atomsBefore[t.bond] {
+			m.apply(r[k : k+1])
+		}
+		total = m.after(&total)
+	}
+	for i := range first {
+		total.apply(b[i][:])
+	}
+	return 0, last + 1
 }
 
-// rotation turns points about a line.
-type rotation struct {
-	rows   [3]mol.Vec
-	origin mol.Vec
+// motion is the rotation about the bond of a residue.
+func (t turn) motion(r *[numAtoms]mol.Vec, angle float64) motion {
+	if t.bond == bondPhi {
+		return rotationAbout(&r[atomN], &r[atomCA], angle)
+	}
+	return rotationAbout(&r[atomCA], &r[atomC], angle)
 }
 
-// newRotation turns by angle about the line from origin to end, clockwise
+// motion is a rigid one: p → rows·p + shift.
+type motion struct {
+	rows  [3]mol.Vec
+	shift mol.Vec
+}
+
+func stay() motion { return motion{rows: [3]mol.Vec{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}} }
+
+// rotationAbout turns by angle about the line from origin to end, clockwise
 // looking along it (Rodrigues).
-func newRotation(origin, end mol.Vec, angle float64) rotation {
-	u := end.Sub(origin).Unit()
+func rotationAbout(origin, end *mol.Vec, angle float64) motion {
+	u := end.Sub(*origin).Unit()
 	sin, cos := math.Sincos(angle)
 	x, y, z, k := u[0], u[1], u[2], 1-cos
-	return rotation{
-		rows: [3]mol.Vec{
-			{cos + x*x*k, x*y*k - z*sin, x*z*k + y*sin},
-			{y*x*k + z*sin, cos + y*y*k, y*z*k - x*sin},
-			{z*x*k - y*sin, z*y*k + x*sin, cos + z*z*k},
-		},
-		origin: origin,
+	m := motion{rows: [3]mol.Vec{
+		{cos + x*x*k, x*y*k - z*sin, x*z*k + y*sin},
+		{y*x*k + z*sin, cos + y*y*k, y*z*k - x*sin},
+		{z*x*k - y*sin, z*y*k + x*sin, cos + z*z*k},
+	}}
+	for i := range m.shift {
+		m.shift[i] = origin[i] - m.rows[i].Dot(*origin)
+	}
+	return m
+}
+
+// after is the motion of first, followed by m.
+func (m *motion) after(first *motion) motion {
+	var c motion
+	for i := range c.rows {
+		r := &m.rows[i]
+		for j := range c.rows[i] {
+			c.rows[i][j] = r[0]*first.rows[0][j] + r[1]*first.rows[1][j] + r[2]*first.rows[2][j]
+		}
+		c.shift[i] = r.Dot(first.shift) + m.shift[i]
+	}
+	return c
+}
+
+// apply moves points, in place.
+func (m *motion) apply(points []mol.Vec) {
+	// Numbers of their own stay in registers, which arrays do not.
+	xx, xy, xz, xs := m.rows[0][0], m.rows[0][1], m.rows[0][2], m.shift[0]
+	yx, yy, yz, ys := m.rows[1][0], m.rows[1][1], m.rows[1][2], m.shift[1]
+	zx, zy, zz, zs := m.rows[2][0], m.rows[2][1], m.rows[2][2], m.shift[2]
+	for i := range points {
+		p := &points[i]
+		x, y, z := p[0], p[1], p[2]
+		p[0] = xx*x + xy*y + xz*z + xs
+		p[1] = yx*x + yy*y + yz*z + ys
+		p[2] = zx*x + zy*y + zz*z + zs
 	}
 }
 
-func (r *rotation) apply(p mol.Vec) mol.Vec {
-	d := p.Sub(r.origin)
-	return mol.Vec{
-		r.rows[0].Dot(d) + r.origin[0],
-		r.rows[1].Dot(d) + r.origin[1],
-		r.rows[2].Dot(d) + r.origin[2],
-	}
+// distance2 is the squared distance of two points. It takes pointers because
+// it is what a search does most.
+func distance2(p, q *mol.Vec) float64 {
+	x, y, z := p[0]-q[0], p[1]-q[1], p[2]-q[2]
+	return x*x + y*y + z*z
 }

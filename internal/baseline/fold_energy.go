@@ -65,13 +65,13 @@ func newField(sequence []amino) *field {
 // bonds.
 func (f *field) pair(chain backbone, i, j int) float64 {
 	p, q := &chain[i], &chain[j]
-	d2 := p[atomCA].Distance2(q[atomCA])
+	d2 := distance2(&p[atomCA], &q[atomCA])
 	if j-i < 2 || d2 > reachPair*reachPair {
 		return 0
 	}
 	e := 0.0
 	if j-i > 2 {
-		if c2 := p[atomCB].Distance2(q[atomCB]); c2 < contactNone*contactNone {
+		if c2 := distance2(&p[atomCB], &q[atomCB]); c2 < contactNone*contactNone {
 			e += f.contacts[i*len(f.sequence)+j] * contactWeight(math.Sqrt(c2))
 		}
 	}
@@ -81,7 +81,7 @@ func (f *field) pair(chain backbone, i, j int) float64 {
 	for a := range touching {
 		for b := range touching {
 			limit := touching[a][b]
-			if x2 := p[a].Distance2(q[b]); x2 < limit*limit {
+			if x2 := distance2(&p[a], &q[b]); x2 < limit*limit {
 				overlap := limit - math.Sqrt(x2)
 				e += weightClash * overlap * overlap
 			}
@@ -106,11 +106,13 @@ func hydrogenBond(acceptor, donor *[numAtoms]mol.Vec) float64 {
 		weakest  = -0.5
 		best     = -3.0
 	)
-	on := acceptor[atomO].Distance2(donor[atomN])
+	on := distance2(&acceptor[atomO], &donor[atomN])
 	if on > 5.2*5.2 {
 		return 0
 	}
-	oh, ch, cn := acceptor[atomO].Distance(donor[atomH]), acceptor[atomC].Distance(donor[atomH]), acceptor[atomC].Distance(donor[atomN])
+	oh := math.Sqrt(distance2(&acceptor[atomO], &donor[atomH]))
+	ch := math.Sqrt(distance2(&acceptor[atomC], &donor[atomH]))
+	cn := math.Sqrt(distance2(&acceptor[atomC], &donor[atomN]))
 	const tooClose = 0.5 // clashes see to these
 	e := coupling * (1/max(math.Sqrt(on), tooClose) + 1/max(ch, tooClose) - 1/max(oh, tooClose) - 1/max(cn, tooClose))
 	if e > weakest {
@@ -166,7 +168,7 @@ func (b *blocks) cover(chain backbone, from, to int) {
 		centre = centre.Scale(1 / float64(end-start))
 		r2 := 0.0
 		for i := start; i < end; i++ {
-			r2 = max(r2, centre.Distance2(chain[i][atomCA]))
+			r2 = max(r2, distance2(&centre, &chain[i][atomCA]))
 		}
 		b.centres[k], b.radii[k] = centre, math.Sqrt(r2)
 	}
@@ -175,7 +177,7 @@ func (b *blocks) cover(chain backbone, from, to int) {
 // blockPair is the energy between all residues of two blocks, k ≤ l.
 func (f *field) blockPair(chain backbone, b *blocks, k, l int) float64 {
 	reach := b.radii[k] + b.radii[l] + reachPair
-	if b.centres[k].Distance2(b.centres[l]) > reach*reach {
+	if distance2(&b.centres[k], &b.centres[l]) > reach*reach {
 		return 0
 	}
 	e := 0.0

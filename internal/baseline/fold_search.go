@@ -96,6 +96,7 @@ type search struct {
 	random *rand.Rand
 	now    conformation
 	trial  conformation // equal to now between moves
+	turns  []turn       // of the move being tried
 }
 
 func newSearch(f *field, states []secondary, random *rand.Rand) *search {
@@ -193,20 +194,26 @@ func (s *search) propose(heat float64, changes []change) []change {
 // try makes the changes and keeps them with Metropolis's probability.
 func (s *search) try(changes []change, temperature float64) {
 	t := &s.trial
-	n, count := len(t.angles), len(t.spheres.centres)
+	count := len(t.spheres.centres)
 	first, last := changes[0].residue, changes[len(changes)-1].residue
-	low, high := n, 0
+	s.turns = s.turns[:0]
 	for _, c := range changes {
 		old := t.angles[c.residue]
-		a, b := t.chain.turn(c.residue, aboutPhi, c.angles.phi-old.phi)
-		low, high = min(low, a), max(high, b)
-		a, b = t.chain.turn(c.residue, aboutPsi, c.angles.psi-old.psi)
-		low, high = min(low, a), max(high, b)
+		if c.angles.phi != old.phi {
+			s.turns = append(s.turns, turn{c.residue, bondPhi, c.angles.phi - old.phi})
+		}
+		if c.angles.psi != old.psi {
+			s.turns = append(s.turns, turn{c.residue, bondPsi, c.angles.psi - old.psi})
+		}
 		t.angles[c.residue] = c.angles
 		local := torsionEnergy(s.basins[c.residue], c.angles)
 		t.energy += local - t.local[c.residue]
 		t.local[c.residue] = local
 	}
+	if len(s.turns) == 0 {
+		return
+	}
+	low, high := t.chain.turn(s.turns)
 	t.spheres.cover(t.chain, low, high)
 	// Only pairs on both sides of the turned bonds have changed.
 	for k := range last/blockSize + 1 {
