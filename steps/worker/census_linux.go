@@ -1,0 +1,223 @@
+package worker
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A census looks at all processes from time to time, for all attempts of a
+// worker together: how much memory each attempt has, and which processes
+// belong to it. Commands that end before the first look cost nothing.
+//
+// A process belongs to an attempt when it is in its process group or its
+// parent belonged to it when it was seen; once it does it stays so, wherever
+// it goes.
+type census struct {
+	mu       sync.Mutex
+	attempts map[*attempt]map[procID]struct{}
+	running  bool
+}
+
+const (
+	lookEvery = 250 * time.Millisecond
+	// lookShare keeps a machine with thousands of processes from being looked
+	// at all the time: a look is followed by so many times its own length.
+	lookShare = 30
+)
+
+func newCensus() *census { return &census{attempts: map[*attempt]map[procID]struct{}{}} }
+
+// add begins to watch an attempt whose command has been running for a while.
+func (c *census) add(a *attempt) {
+	a.oomBefore.Store(oomKills())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.ended {
+		return
+	}
+	c.attempts[a] = map[procID]struct{}{}
+	if !c.running {
+		c.running = true
+		go c.run()
+	}
+}
+
+func (c *census) remove(a *attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a.ended = true
+	delete(c.attempts, a)
+}
+
+func (c *census) run() {
+	for {
+		began := time.Now()
+		if !c.look() {
+			return
+		}
+		time.Sleep(max(lookEvery, lookShare*time.Since(began)))
+	}
+}
+
+// look takes one census. It returns false, and the census stops, when there
+// is nothing left to look at.
+func (c *census) look() bool {
+	type member struct {
+		pid int
+		procStat
+	}
+	var all []member
+	for _, pid := range processes() {
+		// Children of kthreadd are the kernel's.
+		if s, ok := readStat(pid); ok && s.ppid != 2 && !s.dead() {
+			all = append(all, member{pid, s})
+		}
+	}
+	byPID := make(map[int]int, len(all))
+	for i, m := range all {
+		byPID[m.pid] = i
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.attempts) == 0 {
+		c.running = false
+		return false
+	}
+	byGroup := make(map[int]*attempt, len(c.attempts))
+	owner := make([]*attempt, len(all))
+	for a, known := range c.attempts {
+		byGroup[a.process.pid] = a
+		for p := range known {
+			if i, ok := byPID[p.pid]; ok && all[i].start == p.start {
+				owner[i] = a
+			} else {
+				delete(known, p)
+			}
+		}
+	}
+	const seen = -1
+	state := make([]int, len(all))
+	var find func(i int) *attempt
+	find = func(i int) *attempt {
+		if owner[i] != nil || state[i] == seen {
+			return owner[i]
+		}
+		state[i] = seen
+		if a := byGroup[all[i].pgrp]; a != nil {
+			owner[i] = a
+		} else if parent, ok := byPID[all[i].ppid]; ok {
+			owner[i] = find(parent)
+		}
+		return owner[i]
+	}
+	total := map[*attempt]int64{}
+	for i, m := range all {
+		a := find(i)
+		if a == nil {
+			continue
+		}
+		c.attempts[a][procID{m.pid, m.start}] = struct{}{}
+		total[a] += m.resident
+		a.peak.Store(max(a.peak.Load(), m.resident))
+	}
+	for a, resident := range total {
+		if a.memoryLimit > 0 && resident > a.memoryLimit {
+			c.overLimit(a, resident)
+		}
+	}
+	return true
+}
+
+// overLimit ends an attempt that has more memory than it asked for. The sum of
+// resident sets counts shared pages once for each process, so it only starts
+// the question.
+func (c *census) overLimit(a *attempt, resident int64) {
+	var exact int64
+	for p := range c.attempts[a] {
+		n, ok := proportional(p.pid)
+		if !ok {
+			if s, alive := readStat(p.pid); alive {
+				n = s.resident
+			}
+		}
+		exact += n
+	}
+	if exact > a.memoryLimit {
+		a.overMemory.Store(exact)
+		a.process.stop(stoppedByMemory)
+	}
+}
+
+// stragglers lists the living processes of an attempt whose group has ended:
+// those that the census saw, and those that carry its mark. It is asked after
+// every command, so it first asks what is cheap: whether any process was
+// started since.
+func (c *census) stragglers(a *attempt) []procID {
+	found := map[procID]struct{}{}
+	c.mu.Lock()
+	for p := range c.attempts[a] {
+		found[p] = struct{}{}
+	}
+	c.mu.Unlock()
+
+	first, last := a.process.pid+1, lastPID()
+	var candidates []int
+	switch few := 64; {
+	case last == a.process.pid:
+	case last > a.process.pid && last-a.process.pid <= few:
+		for pid := first; pid <= last; pid++ {
+			candidates = append(candidates, pid)
+		}
+	default: // many, or the numbers began anew
+		for _, pid := range processes() {
+			if last < first || pid >= first && pid <= last {
+				candidates = append(candidates, pid)
+			}
+		}
+	}
+	for _, pid := range candidates {
+		p := procID{pid: pid}
+		if p.mark() != a.folder {
+			continue
+		}
+		if p.start = startTime(pid); p.start != 0 {
+			found[p] = struct{}{}
+		}
+	}
+	var list []procID
+	for p := range found {
+		if p.alive() {
+			list = append(list, p)
+		}
+	}
+	return sortProcs(list)
+}
+
+// markedBelow lists the living processes whose mark names a folder below dir.
+func markedBelow(dir string) []procID {
+	var list []procID
+	for _, pid := range processes() {
+		p := procID{pid: pid}
+		mark := p.mark()
+		if pid == os.Getpid() {
+			continue
+		}
+		if mark != dir && !strings.HasPrefix(mark, dir+string(filepath.Separator)) {
+			continue
+		}
+		if p.start = startTime(pid); p.start != 0 {
+			list = append(list, p)
+		}
+	}
+	return sortProcs(list)
+}
+
+func sortProcs(list []procID) []procID {
+	slices.SortFunc(list, func(a, b procID) int { return a.pid - b.pid })
+	return list
+}

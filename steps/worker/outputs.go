@@ -1,0 +1,224 @@
+package worker
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// output is a file that the command made for a port.
+type output struct {
+	port    *steps.Port
+	format  string
+	item    int    // of a port that gives many, else -1
+	path    string // absolute, symbolic links resolved
+	metrics map[string]float64
+	preview []string
+}
+
+const (
+	previewLines = 8
+	previewBytes = 1 << 10
+	previewItems = 3 // of a port that gives many: a record stays readable with 10,000 items
+)
+
+// collected is what the command made, checked.
+type collected struct {
+	files   []output
+	metrics map[string]float64
+}
+
+// collect finds and checks every declared output.
+func (a *attempt) collect() (*collected, *steps.Failure) {
+	c := &collected{}
+	counts := map[string]int{}
+	for i := range a.task.Outputs {
+		port := &a.task.Outputs[i]
+		files, f := a.find(port)
+		if f != nil {
+			return nil, f
+		}
+		for k := range files {
+			if f := a.inspect(&files[k]); f != nil {
+				return nil, f
+			}
+		}
+		counts[port.Name] = len(files)
+		c.files = append(c.files, files...)
+	}
+	return c, a.measure(c, counts)
+}
+
+// find lists the files of a port and checks how many there are.
+func (a *attempt) find(port *steps.Port) ([]output, *steps.Failure) {
+	pattern := a.task.Implementation.Collect[port.Name]
+	if !fs.ValidPath(pattern) {
+		return nil, fail(steps.FailOutputContract, "The implementation says of `%s` to collect %q, which is not a path below the work folder.", port.Name, pattern)
+	}
+	names, err := fs.Glob(os.DirFS(a.work()), pattern)
+	if err != nil {
+		return nil, fail(steps.FailOutputContract, "The implementation says of `%s` to collect %q, which is not a valid pattern.", port.Name, pattern)
+	}
+	// A * does not mean what tools hide: editors' and file systems' droppings.
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return strings.HasPrefix(path.Base(name), ".") && !strings.HasPrefix(path.Base(pattern), ".")
+	})
+	if len(names) == 0 && port.Optional {
+		return nil, nil
+	}
+	if f := a.checkCount(port, pattern, len(names)); f != nil {
+		return nil, f
+	}
+	slices.SortFunc(names, compareNatural)
+	files := make([]output, len(names))
+	root, err := filepath.EvalSymlinks(a.work())
+	if err != nil {
+		return nil, storageFailure("The work folder could not be read", err)
+	}
+	for k, name := range names {
+		real, f := regular(root, name, port.Name)
+		if f != nil {
+			return nil, f
+		}
+		files[k] = output{port: port, item: -1, path: real}
+		if len(port.Formats) > 0 {
+			files[k].format = port.Formats[0]
+		}
+		if port.Many {
+			files[k].item = k
+		}
+	}
+	return files, nil
+}
+
+// checkCount compares how many files there are with how many were promised.
+func (a *attempt) checkCount(port *steps.Port, pattern string, n int) *steps.Failure {
+	contract := func(format string, args ...any) *steps.Failure {
+		return fail(steps.FailOutputContract, "The command ended with exit code 0, but "+format, args...)
+	}
+	if !port.Many {
+		switch {
+		case n == 0:
+			return contract("`%s` (%s) is not there.", port.Name, pattern)
+		case n > 1:
+			return contract("`%s` is one file and %d match %s.", port.Name, n, pattern)
+		}
+		return nil
+	}
+	if port.Count != "" {
+		if v, ok := a.task.Params[port.Count]; ok {
+			if want, ok := v.Any().(int64); ok && int64(n) != want {
+				return contract("`%s` (%s) has %s where %s = %d promises %d.", port.Name, pattern, files(n), port.Count, want, want)
+			}
+		}
+	}
+	switch {
+	case n < port.MinItems && n == 0:
+		return contract("no file of `%s` (%s) is there.", port.Name, pattern)
+	case n < port.MinItems:
+		return contract("`%s` (%s) has %s of at least %d.", port.Name, pattern, files(n), port.MinItems)
+	case port.MaxItems > 0 && n > port.MaxItems:
+		return contract("`%s` (%s) has %s of at most %d.", port.Name, pattern, files(n), port.MaxItems)
+	}
+	return nil
+}
+
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
+}
+
+// regular resolves a name below root (itself resolved) to a regular file that
+// lies there too. No process of the attempt lives any more, so what is seen
+// stays.
+func regular(root, name, port string) (string, *steps.Failure) {
+	real, err := filepath.EvalSymlinks(filepath.Join(root, filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fail(steps.FailOutputContract, "The output `%s` (%s) is a link to something that is not there.", port, name)
+	}
+	if err != nil {
+		return "", fail(steps.FailOutputContract, "The output `%s` (%s) could not be followed: %v.", port, name, err)
+	}
+	if !strings.HasPrefix(real, root+string(filepath.Separator)) {
+		return "", fail(steps.FailOutputContract, "The output `%s` (%s) is a link that leads out of the work folder.", port, name)
+	}
+	info, err := os.Lstat(real)
+	switch {
+	case err != nil:
+		return "", storageFailure(fmt.Sprintf("The output `%s` (%s) could not be read", port, name), err)
+	case info.IsDir():
+		return "", fail(steps.FailOutputContract, "The output `%s` (%s) is a folder, not a file.", port, name)
+	case !info.Mode().IsRegular():
+		return "", fail(steps.FailOutputContract, "The output `%s` (%s) is not a regular file.", port, name)
+	}
+	return real, nil
+}
+
+// inspect checks an output's content and cuts its preview.
+func (a *attempt) inspect(o *output) *steps.Failure {
+	head, whole, err := headOf(o.path)
+	if err != nil {
+		return storageFailure(fmt.Sprintf("The output `%s` could not be read", o.port.Name), err)
+	}
+	types := a.worker.options.Types
+	if err := types.CheckPort(*o.port, o.format, head, whole); err != nil {
+		name, relErr := filepath.Rel(a.work(), o.path)
+		if relErr != nil {
+			name = filepath.Base(o.path)
+		}
+		return fail(steps.FailOutputContract, "The command ended with exit code 0, but `%s` (%s) is not what it should be: %s", o.port.Name, name, sentence(err))
+	}
+	if f := types.FormatOf(o.port.Type, o.format); f != nil && f.Text && o.item < previewItems {
+		o.preview = uris.Preview(head, previewLines, previewBytes)
+	}
+	return nil
+}
+
+// sentence is an error's text as the end of a sentence of ours.
+func sentence(err error) string {
+	text := strings.TrimSpace(err.Error())
+	if text == "" || strings.ContainsAny(text[len(text)-1:], ".!?") {
+		return text
+	}
+	return text + "."
+}
+
+// compareNatural orders names as people count: model_2 before model_10.
+func compareNatural(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		dx, dy := digits(x), digits(y)
+		if dx > 0 && dy > 0 {
+			nx, ny := strings.TrimLeft(x[:dx], "0"), strings.TrimLeft(y[:dy], "0")
+			if c := cmp.Or(cmp.Compare(len(nx), len(ny)), strings.Compare(nx, ny)); c != 0 {
+				return c
+			}
+			x, y = x[dx:], y[dy:]
+			continue
+		}
+		if x[0] != y[0] {
+			return cmp.Compare(x[0], y[0])
+		}
+		x, y = x[1:], y[1:]
+	}
+	return cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(a, b))
+}
+
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,205 @@
+package worker
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// procStat is what /proc/PID/stat says (proc(5)).
+type procStat struct {
+	state           byte
+	ppid, pgrp, sid int
+	start           uint64 // clock ticks after boot
+	resident        int64  // bytes
+}
+
+// readStat reads a process's state; false when it is gone.
+func readStat(pid int) (procStat, bool) {
+	var buf [1024]byte
+	b := readProc("/proc/"+strconv.Itoa(pid)+"/stat", buf[:])
+	// The name, in parentheses, may hold anything; the last one closes it.
+	cut := bytes.LastIndexByte(b, ')')
+	if cut < 0 || cut+2 >= len(b) {
+		return procStat{}, false
+	}
+	var s procStat
+	rest := b[cut+2:]
+	for field := 3; len(rest) > 0 && field <= 24; field++ {
+		word := rest
+		if n := bytes.IndexByte(rest, ' '); n >= 0 {
+			word, rest = rest[:n], rest[n+1:]
+		} else {
+			rest = nil
+		}
+		switch field {
+		case 3:
+			s.state = word[0]
+		case 4:
+			s.ppid = int(number(word))
+		case 5:
+			s.pgrp = int(number(word))
+		case 6:
+			s.sid = int(number(word))
+		case 22:
+			s.start = uint64(number(word))
+		case 24:
+			s.resident = number(word) * int64(os.Getpagesize())
+		}
+	}
+	return s, true
+}
+
+func (s procStat) dead() bool { return s.state == 'Z' || s.state == 'X' }
+
+// number reads decimal digits; anything else ends it.
+func number(b []byte) int64 {
+	var n int64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}
+
+// readProc reads a small file in one go, without the poller; nil when it
+// cannot.
+func readProc(path string, buf []byte) []byte {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, buf)
+	if err != nil || n <= 0 {
+		return nil
+	}
+	return buf[:n]
+}
+
+// processes lists the numbers of all processes, in the order of /proc, which
+// is ascending.
+func processes() []int {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if name[0] < '1' || name[0] > '9' {
+			continue
+		}
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// groupLives reports whether a process of the group is more than a zombie.
+func groupLives(pgid int) bool {
+	for _, pid := range processes() {
+		if s, ok := readStat(pid); ok && s.pgrp == pgid && !s.dead() {
+			return true
+		}
+	}
+	return false
+}
+
+// lastPID is the number that was given to a new process last, in our
+// namespace; 0 when it cannot be told.
+func lastPID() int {
+	var buf [128]byte
+	b := bytes.TrimRight(readProc("/proc/loadavg", buf[:]), "\n")
+	return int(number(b[1+bytes.LastIndexByte(b, ' '):]))
+}
+
+// startTime is when a process started, in clock ticks after boot; 0 when it
+// is gone. With the boot id it tells a process from a later one that has the
+// same number.
+func startTime(pid int) uint64 {
+	s, ok := readStat(pid)
+	if !ok || s.dead() {
+		return 0
+	}
+	return s.start
+}
+
+func bootID() string {
+	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(b))
+}
+
+// oomKills counts the processes that the kernel has killed for memory: of our
+// cgroup, where there is one, and of the machine.
+func oomKills() int64 {
+	var total int64
+	for _, path := range []string{"/proc/vmstat", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"} {
+		b, _ := os.ReadFile(path)
+		for line := range bytes.Lines(b) {
+			if n, ok := bytes.CutPrefix(line, []byte("oom_kill ")); ok {
+				total += number(n)
+			}
+		}
+	}
+	return total
+}
+
+// proportional is the memory of a process with shared pages divided among
+// those that share them (smaps_rollup), in bytes; false when it is not told.
+func proportional(pid int) (int64, bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
+	if err != nil {
+		return 0, false
+	}
+	for line := range bytes.Lines(b) {
+		if n, ok := bytes.CutPrefix(line, []byte("Pss:")); ok {
+			return number(bytes.TrimLeft(n, " ")) << 10, true
+		}
+	}
+	return 0, false
+}
+
+// alive reports whether it is still that process, and more than a zombie.
+func (p procID) alive() bool { return p.start != 0 && startTime(p.pid) == p.start }
+
+// signal sends sig to that process and surely to no other.
+func (p procID) signal(sig syscall.Signal) {
+	fd, err := unix.PidfdOpen(p.pid, 0)
+	if err != nil {
+		if p.alive() {
+			syscall.Kill(p.pid, sig) // a kernel before 5.3
+		}
+		return
+	}
+	defer unix.Close(fd)
+	if p.alive() {
+		unix.PidfdSendSignal(fd, sig, nil, 0)
+	}
+}
+
+// mark is the environment variable by which the processes of an attempt are
+// known, wherever they went: it names the attempt's folder.
+func (p procID) mark() string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
+	if err != nil {
+		return ""
+	}
+	for len(b) > 0 {
+		var entry []byte
+		entry, b, _ = bytes.Cut(b, []byte{0})
+		if v, ok := bytes.CutPrefix(entry, []byte(markVariable+"=")); ok {
+			return string(v)
+		}
+	}
+	return ""
+}

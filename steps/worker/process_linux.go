@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"errors"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func groupLeader() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+func lockThread() { runtime.LockOSThread() }
+
+// waitEnded returns once the process has ended, and leaves it a zombie.
+func waitEnded(pid int) {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// maxRSS is the largest resident set of the command, in bytes, or 0 when it is
+// not known: up to its exec a child is counted with the memory of the process
+// that forked it, so a figure that is not over our own says nothing.
+func maxRSS(u *syscall.Rusage) int64 {
+	var self syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &self) != nil || u.Maxrss <= self.Maxrss {
+		return 0
+	}
+	return u.Maxrss << 10
+}
