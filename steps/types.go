@@ -1,12 +1,20 @@
 package steps
 
 import (
-	"io"
-	"io/fs"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ligase-bio/ligase/internal/problem"
 )
 
 // Types is the lattice of semantic types. It is immutable.
-type Types struct{}
+type Types struct {
+	types map[string]*Type
+	names []string                   // sorted
+	above map[string]map[string]bool // a type and everything that it is a kind of
+}
 
 // Type is what a port carries, apart from the file format.
 type Type struct {
@@ -16,6 +24,8 @@ type Type struct {
 	Is          []string // what it is a kind of: it fits wherever those do
 	EDAM        string   // EDAM data concept: data_1460
 	Formats     []Format // its own or inherited
+
+	Pos problem.Pos
 }
 
 // Format is a file format of a type.
@@ -24,76 +34,204 @@ type Format struct {
 	Title      string
 	EDAM       string // EDAM format concept: format_1476
 	MediaType  string
-	Extensions []string // without dot; the first names new files
+	Extensions []string // without dot, lower case; the first names new files; by default the format's name
 	Text       bool     // whether previews make sense
-	// check and length rules are not exported
+
+	rules     []rule  // inherited ones first
+	length    *length // nil: nothing to count
+	delimiter rune    // of tables: what separates columns; 0: not such a table
+	own       bool    // its type gave it rules or extensions: content can tell it from its parents
+	pos       problem.Pos
+}
+
+// NewTypes makes a lattice of lists of types, such as [ParseTypes] gives. It
+// always returns one: types with problems are left out, so that checking can
+// go on with the rest.
+func NewTypes(lists ...[]Type) (*Types, problem.Problems) {
+	b := latticeBuilder{
+		types: &Types{types: map[string]*Type{}, above: map[string]map[string]bool{}},
+		given: map[string]*Type{},
+		state: map[string]visit{},
+	}
+	for _, list := range lists {
+		for _, t := range list {
+			if first := b.given[t.Name]; first != nil {
+				b.problems.Addf(t.Pos, "types."+t.Name, problem.Duplicate, "Rename or remove one of them.",
+					"The type %s is defined twice; the first is at %s.", t.Name, first.Pos)
+				continue
+			}
+			b.given[t.Name] = &t
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.given)) {
+		b.place(name, nil)
+	}
+	b.types.names = slices.Sorted(maps.Keys(b.types.types))
+	return b.types, b.problems.Sorted()
+}
+
+type visit int
+
+const (
+	unseen visit = iota
+	open
+	placed
+	faulty
+)
+
+type latticeBuilder struct {
+	types    *Types
+	given    map[string]*Type
+	state    map[string]visit
+	problems problem.Problems
+}
+
+// place puts a type after what it is a kind of; trail is how it was reached.
+func (b *latticeBuilder) place(name string, trail []string) visit {
+	if s := b.state[name]; s == placed || s == faulty {
+		return s
+	}
+	t := *b.given[name]
+	path := "types." + name
+	trail = append(slices.Clone(trail), name)
+	if b.state[name] == open {
+		loop := trail[slices.Index(trail, name):]
+		b.problems.Addf(t.Pos, path+".is", problem.Cycle, "Remove one of these.",
+			"A type cannot be a kind of itself: %s.", strings.Join(loop, " is "))
+		return faulty
+	}
+	b.state[name] = open
+	t.Formats, t.Is = slices.Clone(t.Formats), slices.Clone(t.Is)
+	above := map[string]bool{name: true}
+	ok := true
+	var inherited []Format
+	for _, parent := range t.Is {
+		if b.given[parent] == nil {
+			b.problems.Addf(t.Pos, path+".is", problem.UnknownName,
+				problem.DidYouMean(parent, slices.Sorted(maps.Keys(b.given))), "There is no type %q.", parent)
+			ok = false
+			continue
+		}
+		if b.place(parent, trail) == faulty {
+			ok = false
+			continue
+		}
+		maps.Copy(above, b.types.above[parent])
+		for _, f := range b.types.types[parent].Formats {
+			if !slices.ContainsFunc(inherited, func(g Format) bool { return g.Name == f.Name }) {
+				f.own = false
+				inherited = append(inherited, f)
+			}
+		}
+	}
+	if len(t.Formats) == 0 {
+		t.Formats = inherited
+	} else {
+		for i := range t.Formats {
+			b.inherit(&t.Formats[i], inherited)
+		}
+	}
+	for i := range t.Formats {
+		if f := &t.Formats[i]; len(f.Extensions) == 0 {
+			f.Extensions = []string{strings.ReplaceAll(f.Name, "_", ".")}
+		}
+	}
+	if len(t.Formats) == 0 && ok {
+		b.problems.Addf(t.Pos, path, problem.Missing, "Add formats, or is: with a type that has some.",
+			"The type %s has no formats.", name)
+		ok = false
+	}
+	if !ok {
+		b.state[name] = faulty
+		return faulty
+	}
+	b.state[name] = placed
+	b.types.types[name] = &t
+	b.types.above[name] = above
+	return placed
+}
+
+// inherit completes a format from the one of the same name that a parent has:
+// a kind of something passes that thing's checks too.
+func (b *latticeBuilder) inherit(f *Format, inherited []Format) {
+	at := slices.IndexFunc(inherited, func(g Format) bool { return g.Name == f.Name })
+	f.own = true
+	if at < 0 {
+		return
+	}
+	from := inherited[at]
+	f.own = len(f.rules) > 0 || len(f.Extensions) > 0
+	f.rules = append(slices.Clone(from.rules), f.rules...)
+	f.Text = f.Text || from.Text
+	if f.Title == "" {
+		f.Title = from.Title
+	}
+	if f.EDAM == "" {
+		f.EDAM = from.EDAM
+	}
+	if f.MediaType == "" {
+		f.MediaType = from.MediaType
+	}
+	if len(f.Extensions) == 0 {
+		f.Extensions = from.Extensions
+	}
+	if f.length == nil {
+		f.length = from.length
+	}
+	if f.delimiter == 0 {
+		f.delimiter = from.delimiter
+	}
 }
 
 // Lookup returns the type of that name, or nil.
-func (t *Types) Lookup(name string) *Type { panic("unwritten") }
+func (t *Types) Lookup(name string) *Type { return t.types[name] }
 
 // Names lists all types, sorted.
-func (t *Types) Names() []string { panic("unwritten") }
+func (t *Types) Names() []string { return slices.Clone(t.names) }
 
 // Fits reports whether a value of type from can go where to is wanted: they
 // are the same, or from is a kind of to.
-func (t *Types) Fits(from, to string) bool { panic("unwritten") }
+func (t *Types) Fits(from, to string) bool { return from == to || t.above[from][to] }
 
-// FormatOf returns a type's format by name, or nil.
-func (t *Types) FormatOf(typ, format string) *Format { panic("unwritten") }
-
-// CheckHead applies the content check of a type in a format to the first
-// bytes of an object. whole says that head is all of it. The error is a
-// sentence about the content, without its name.
-func (t *Types) CheckHead(typ, format string, head []byte, whole bool) error { panic("unwritten") }
-
-// Length counts residues, records or what else the format's length rule
-// counts, reading in constant memory; -1 when the format has no such rule.
-func (t *Types) Length(typ, format string, r io.Reader) (int, error) { panic("unwritten") }
-
-// HasLength reports whether the format has a length rule.
-func (t *Types) HasLength(typ, format string) bool { panic("unwritten") }
-
-// Guess names the type and format that an object seems to have, from its name
-// and first bytes: the most specific type whose extension and check agree;
-// several when they are ambiguous, none when nothing fits.
-func (t *Types) Guess(name string, head []byte, whole bool) []TypeFormat { panic("unwritten") }
-
-// TypeFormat is a type in one of its formats.
-type TypeFormat struct{ Type, Format string }
-
-// CheckPort applies CheckHead for what an input port accepts: the error says
-// what the port takes.
-func (t *Types) CheckPort(p Port, format string, head []byte, whole bool) error {
-	panic("unwritten")
+// Related reports whether a value that looks like one of type seen can turn
+// out to be one of type wanted: either fits the other. Content tells a table
+// from a structure, but not one table from another.
+func (t *Types) Related(seen, wanted string) bool {
+	return t.Fits(seen, wanted) || t.Fits(wanted, seen)
 }
 
-// Library is the built-in library: one step or list of types a file.
-func Library() fs.FS { panic("unwritten") }
+// FormatOf returns a type's format by name, or nil.
+func (t *Types) FormatOf(typ, format string) *Format {
+	found := t.types[typ]
+	if found == nil {
+		return nil
+	}
+	for i := range found.Formats {
+		if found.Formats[i].Name == format {
+			return &found.Formats[i]
+		}
+	}
+	return nil
+}
 
-// NewValue checks that v (as JSON, YAML or Go gives it) is of a kind that a
-// parameter can have.
-func NewValue(v any) (Value, error) { panic("unwritten") }
+// Accepts lists the formats that a port takes: its own, or all of its type's.
+func (t *Types) Accepts(p Port) []string {
+	if len(p.Formats) > 0 {
+		return slices.Clone(p.Formats)
+	}
+	var names []string
+	if typ := t.types[p.Type]; typ != nil {
+		for _, f := range typ.Formats {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
 
-// Any returns the value: string, int64, float64, bool, []string, []int64 or []float64.
-func (v Value) Any() any { return v.v }
-
-// String renders the value as one argv element: integers and floats in their
-// shortest form, booleans as true and false, lists joined by commas.
-func (v Value) String() string { panic("unwritten") }
-
-// UnmarshalJSON reads what MarshalJSON wrote: a number without fraction or
-// exponent is an integer.
-func (v *Value) UnmarshalJSON(data []byte) error { panic("unwritten") }
-
-// Check reads a value for the parameter: converts what JSON, YAML or (with
-// text) a command line gave, and applies enum, range, pattern and length. The
-// error is a sentence that says what is allowed.
-func (p *Param) Check(raw any, text bool) (Value, error) { panic("unwritten") }
-
-// ValidVersion reports whether s is a semantic version.
-func ValidVersion(s string) bool { panic("unwritten") }
-
-// ValidName reports whether s can name a step, pipeline, port, parameter,
-// node or implementation: [a-z][a-z0-9_]{0,39}.
-func ValidName(s string) bool { panic("unwritten") }
+// describe names a type in words: `protein structure (protein.structure)`.
+func (t *Types) describe(typ string) string {
+	if found := t.types[typ]; found != nil && found.Title != "" {
+		return fmt.Sprintf("%s (%s)", found.Title, typ)
+	}
+	return typ
+}

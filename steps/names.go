@@ -1,0 +1,26 @@
+package steps
+
+import "regexp"
+
+var (
+	nameForm     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	typeNameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39}){0,3}$`)
+
+	// https://semver.org, version 2.0.0
+	versionForm = regexp.MustCompile(`^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})` +
+		`(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?` +
+		`(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+)
+
+const nameRule = "Use lower-case letters, digits and _, a letter first, at most 40 characters."
+
+// ValidName reports whether s can name a step, pipeline, port, parameter,
+// node or implementation: [a-z][a-z0-9_]{0,39}.
+func ValidName(s string) bool { return nameForm.MatchString(s) }
+
+// ValidTypeName reports whether s can name a type: up to four names joined by
+// dots.
+func ValidTypeName(s string) bool { return typeNameForm.MatchString(s) }
+
+// ValidVersion reports whether s is a semantic version.
+func ValidVersion(s string) bool { return len(s) <= 64 && versionForm.MatchString(s) }
