@@ -166,15 +166,16 @@ type change struct {
 	angles  torsions
 }
 
-// propose makes a move: mostly small ones near the fold, at times a jump of
-// one residue to another basin, which turns whole halves of the chain.
+// propose makes a move. While hot, half of them are jumps of one residue to
+// another basin, which turn whole halves of the chain; towards the end they
+// are small and mostly turn one peptide.
 func (s *search) propose(heat float64, changes []change) []change {
 	n := len(s.now.angles)
 	i := s.random.IntN(n)
 	kind := s.random.Float64()
-	step := radians(2 + 10*heat)
+	step := radians(1 + 6*heat)
 	switch {
-	case kind < 0.15+0.25*heat:
+	case kind < 0.02+0.5*heat:
 		return append(changes, change{i, draw(s.basins[i], s.random)})
 	case kind < 0.65 && i+1 < n:
 		// ψ of one residue against φ of the next turns the peptide between
@@ -235,9 +236,10 @@ func (s *search) try(changes []change, temperature float64) {
 	}
 }
 
-// Schedule of the annealing, in kT.
+// Schedule of the annealing, in kT. Of schedules of this length tried on
+// ubiquitin and on designs, this one ends at the lowest energies.
 const (
-	foldHot        = 6.0
+	foldHot        = 3.0
 	foldCold       = 0.25
 	settleInterval = 5000 // moves
 )
