@@ -9,7 +9,8 @@ import (
 )
 
 // Build checks a spec against the lattice and returns the graph, or every
-// problem there is. A mistake is reported once: what follows from it (a node
+// problem there is; neither when a node is Unknown and nothing else is wrong.
+// A mistake is reported once: what follows from it (a node
 // that is unused because the wire from it misspells its name) is not.
 func Build(s Spec, types *steps.Types) (*Graph, problem.Problems) {
 	b := &builder{
@@ -34,10 +35,14 @@ func Build(s Spec, types *steps.Types) (*Graph, problem.Problems) {
 	b.reportMisfits()
 	b.reportMissing()
 	b.checkUsed()
-	if len(b.problems) > 0 {
+	if len(b.problems) > 0 || slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.Unknown }) {
 		return nil, b.problems.Sorted()
 	}
 	b.g.depth = b.g.distances(false)
+	b.g.rank = make([]int32, len(b.g.nodes))
+	for i, n := range b.g.order {
+		b.g.rank[n] = int32(i)
+	}
 	return b.g, nil
 }
 
@@ -144,6 +149,11 @@ func (b *builder) resolveWires() {
 			lastID, last = w.To.Node, n
 		}
 		to := &g.nodes[last]
+		if to.Unknown {
+			b.source(w.From, w.Pos, w.Path)
+			b.markUsed(w.From)
+			continue
+		}
 		r := wire{to: last, at: int32(i), toPort: b.port(to.Inputs, w.To.Port), meet: none}
 		if r.toPort == none {
 			b.problems.Addf(w.Pos, w.Path, problem.UnknownName, b.suggest(w.To.Port, portNames(to.Inputs)),
@@ -206,6 +216,10 @@ func (b *builder) source(e Endpoint, pos problem.Pos, path string) (node, port i
 		if n, ok := g.byID[b.nearest(e.Node, b.nodeIDs())]; ok {
 			b.nodeUsed[n] = true
 		}
+		return 0, 0, false
+	}
+	if g.nodes[node].Unknown {
+		b.nodeUsed[node] = true
 		return 0, 0, false
 	}
 	port = b.port(g.nodes[node].Outputs, e.Port)

@@ -67,6 +67,10 @@ type Node struct {
 	// ContinueOnFailure: an item that fails does not fail the run; what would
 	// have used it is skipped, and gathers list it as failed.
 	ContinueOnFailure bool
+	// Unknown: nothing is known of its ports, because what it uses could not be
+	// found. That is reported elsewhere; what wires say of it is believed, and
+	// no graph comes of it.
+	Unknown bool
 
 	Path string // where it was written: nodes.fold
 	Pos  problem.Pos

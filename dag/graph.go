@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"iter"
 	"slices"
 	"sync"
 
@@ -36,6 +37,7 @@ type Graph struct {
 	outAt    []int32 // by node: where the wires out of it begin in out; one more at the end
 	out      []int32 // wires grouped by source node, in order of consumer
 	order    []int32 // nodes, each after all that it needs
+	rank     []int32 // by node: its place in order
 	depth    []int32 // by node: its longest distance to a sink
 	scopes   scopes
 
@@ -93,6 +95,15 @@ func (g *Graph) Node(id string) *Node {
 	return &g.nodes[n]
 }
 
+// Position is a node's place in [Graph.Order], or -1.
+func (g *Graph) Position(id string) int {
+	n, ok := g.byID[id]
+	if !ok {
+		return -1
+	}
+	return int(g.rank[n])
+}
+
 // Len is the number of nodes.
 func (g *Graph) Len() int { return len(g.nodes) }
 
@@ -108,21 +119,24 @@ func (g *Graph) Outputs() []Output {
 	return out
 }
 
-// Wires lists what a node's input ports take, in the order of the ports;
-// unbound optional ports are absent.
-func (g *Graph) Wires(node string) []Wire {
-	n, ok := g.byID[node]
-	if !ok {
-		return nil
-	}
-	var out []Wire
-	for p := range g.nodes[n].Inputs {
-		if w := g.wireInto(n, int32(p)); w != nil {
-			out = append(out, g.export(w))
+// Wires are what a node's input ports take, in the order of the ports; unbound
+// optional ports are absent.
+func (g *Graph) Wires(node string) iter.Seq[Wire] {
+	return func(yield func(Wire) bool) {
+		n, ok := g.byID[node]
+		if !ok {
+			return
+		}
+		for p := range g.nodes[n].Inputs {
+			if w := g.wireInto(n, int32(p)); w != nil && !yield(g.export(w)) {
+				return
+			}
 		}
 	}
-	return out
 }
+
+// Size is the number of wires.
+func (g *Graph) Size() int { return int(g.withinAt[0]) }
 
 func (g *Graph) export(w *wire) Wire {
 	e := Wire{
