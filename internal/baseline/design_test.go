@@ -412,7 +412,7 @@ func TestDesignCommandRefuses(t *testing.T) {
 		{"negative seed", context.Background(), []string{"--structure", ubiquitinFile, "--out", dir, "--seed", "-1"}, exitUsage, "0 or more"},
 		{"unknown flag", context.Background(), []string{"--magic"}, exitUsage, "magic"},
 		{"no flag", context.Background(), []string{"magic"}, exitUsage, `"magic" is no flag`},
-		{"no such file", context.Background(), []string{"--structure", dir + "/none.pdb", "--out", dir}, exitInvalid, "none.pdb"},
+		{"no such file", context.Background(), []string{"--structure", dir + "/none.pdb", "--out", dir}, exitInvalid, "There is no file"},
 		{"no PDB file", context.Background(), []string{"--structure", text, "--out", dir}, exitInvalid, "text.pdb"},
 		{"canceled", canceled, []string{"--structure", ubiquitinFile, "--out", dir}, exitInterrupted, "stopped"},
 	} {

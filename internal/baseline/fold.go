@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 
 	"github.com/ligase-bio/ligase/internal/mol"
@@ -100,7 +99,7 @@ func foldCommand(ctx context.Context, f foldFlags, stdout, stderr io.Writer) err
 // readSequence reads the one sequence of a FASTA file and refuses what cannot
 // be folded.
 func readSequence(path string) (*mol.Sequence, error) {
-	file, err := os.Open(path)
+	file, err := openInput(path)
 	if err != nil {
 		return nil, err
 	}

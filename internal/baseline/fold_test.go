@@ -402,7 +402,7 @@ func TestFoldCommandRefuses(t *testing.T) {
 		{"short", context.Background(), []string{"--sequence", file("short.fasta", ">a\nMKV\n"), "--out", dir}, exitInvalid, "3 residues"},
 		{"long", context.Background(), []string{"--sequence", file("long.fasta", ">a\n"+strings.Repeat("MKVLE", 81)+"\n"), "--out", dir}, exitInvalid, "405 residues"},
 		{"empty", context.Background(), []string{"--sequence", file("empty.fasta", ""), "--out", dir}, exitInvalid, "empty.fasta"},
-		{"no such file", context.Background(), []string{"--sequence", dir + "/none.fasta", "--out", dir}, exitInvalid, "none.fasta"},
+		{"no such file", context.Background(), []string{"--sequence", dir + "/none.fasta", "--out", dir}, exitInvalid, "There is no file"},
 		{"canceled", canceled, []string{"--sequence", good, "--out", dir}, exitInterrupted, "stopped"},
 	} {
 		var stdout, stderr bytes.Buffer
