@@ -1,0 +1,203 @@
+package local
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// Slots are what this machine gives to tasks.
+type Slots struct {
+	CPU    float64  // cores
+	Memory int64    // bytes; 0: not known, so not counted
+	GPUs   []string // device ids, as CUDA_VISIBLE_DEVICES takes them: "0", or "GPU-8f5…"
+}
+
+// String says it in words: "2 CPUs, 24 GiB of memory, no GPU".
+func (s Slots) String() string {
+	gpus := "no GPU"
+	if n := len(s.GPUs); n > 0 {
+		gpus = count(n, "GPU")
+	}
+	cpus := fmt.Sprintf("%g CPUs", s.CPU)
+	if s.CPU == 1 {
+		cpus = "1 CPU"
+	}
+	if s.Memory <= 0 {
+		return cpus + ", " + gpus
+	}
+	return cpus + ", " + bytesText(s.Memory) + " of memory, " + gpus
+}
+
+// need is what one attempt takes, in whole units so that giving back is exact.
+// It is comparable: tasks of equal need wait in one class.
+type need struct {
+	milli  int64 // thousandths of a CPU
+	memory int64 // bytes
+	gpus   int
+}
+
+// ledger keeps count of what is free. One attempt also takes one job, a cap
+// on how many run at once whatever their needs.
+type ledger struct {
+	capacity need
+	free     need
+	jobs     int      // free
+	devices  []string // free GPUs, in the machine's order
+	all      []string // the machine's GPUs in order
+}
+
+func newLedger(s Slots, jobs int) *ledger {
+	capacity := need{milli: milliCPU(s.CPU), memory: s.Memory, gpus: len(s.GPUs)}
+	if capacity.memory <= 0 {
+		capacity.memory = math.MaxInt64 / 2
+	}
+	return &ledger{
+		capacity: capacity,
+		free:     capacity,
+		jobs:     jobs,
+		devices:  slices.Clone(s.GPUs),
+		all:      slices.Clone(s.GPUs),
+	}
+}
+
+func milliCPU(cores float64) int64 { return int64(math.Round(cores * 1000)) }
+
+// needOf is what an implementation takes on this machine. CPU is elastic: a
+// step that would like more cores than there are gets all of them and takes
+// longer. Memory and GPUs are not; see [ledger.lacks].
+func (l *ledger) needOf(r steps.Resources) need {
+	cpu := milliCPU(r.CPU)
+	if cpu <= 0 {
+		cpu = 1000
+	}
+	return need{milli: min(cpu, l.capacity.milli), memory: max(r.Memory, 0), gpus: max(r.GPU, 0)}
+}
+
+// lacks says in words what the machine can never give, or "".
+func (l *ledger) lacks(n need) string {
+	var missing []string
+	if n.gpus > l.capacity.gpus {
+		missing = append(missing, count(n.gpus, "GPU"))
+	}
+	if n.memory > l.capacity.memory {
+		missing = append(missing, bytesText(n.memory)+" of memory")
+	}
+	return strings.Join(missing, " and ")
+}
+
+func (l *ledger) fits(n need) bool {
+	return l.jobs > 0 && n.milli <= l.free.milli && n.memory <= l.free.memory && n.gpus <= l.free.gpus
+}
+
+// take grants n and returns the GPUs that go with it.
+func (l *ledger) take(n need) []string {
+	l.jobs--
+	l.free.milli -= n.milli
+	l.free.memory -= n.memory
+	l.free.gpus -= n.gpus
+	devices := slices.Clone(l.devices[:n.gpus])
+	l.devices = l.devices[n.gpus:]
+	return devices
+}
+
+// give takes a grant back.
+func (l *ledger) give(n need, devices []string) {
+	l.jobs++
+	l.free.milli += n.milli
+	l.free.memory += n.memory
+	l.free.gpus += n.gpus
+	if len(devices) == 0 {
+		return
+	}
+	free := append(slices.Clone(l.devices), devices...)
+	// Always the same devices first: a machine with one task at a time uses
+	// one GPU, and its caches stay warm.
+	slices.SortFunc(free, func(a, b string) int { return slices.Index(l.all, a) - slices.Index(l.all, b) })
+	l.devices = free
+}
+
+// share is the dominant share of what a run holds.
+func (l *ledger) share(held need) float64 {
+	part := func(held, of int64) float64 {
+		if of <= 0 {
+			return 0
+		}
+		return float64(held) / float64(of)
+	}
+	return max(
+		part(held.milli, l.capacity.milli),
+		part(held.memory, l.capacity.memory),
+		part(int64(held.gpus), int64(l.capacity.gpus)),
+	)
+}
+
+// short is what is missing for n right now. Only one resource at a time is
+// named, the dearest: while a task waits for a GPU there is no point in
+// keeping CPUs idle for it.
+func (l *ledger) short(n need) need {
+	switch {
+	case n.gpus > l.free.gpus:
+		return need{gpus: 1}
+	case n.memory > l.free.memory:
+		return need{memory: 1}
+	case n.milli > l.free.milli:
+		return need{milli: 1}
+	}
+	return need{}
+}
+
+// uses reports whether n takes some of a resource that short names.
+func (n need) uses(short need) bool {
+	return n.gpus > 0 && short.gpus > 0 || n.memory > 0 && short.memory > 0 || n.milli > 0 && short.milli > 0
+}
+
+func (n need) plus(m need) need {
+	return need{n.milli + m.milli, n.memory + m.memory, n.gpus + m.gpus}
+}
+
+func (n need) minus(m need) need {
+	return need{n.milli - m.milli, n.memory - m.memory, n.gpus - m.gpus}
+}
+
+// waiting says in words what n waits for.
+func (l *ledger) waiting(n need) string {
+	switch l.short(n) {
+	case need{gpus: 1}:
+		return fmt.Sprintf("waiting for %s: %d of %d are free", count(n.gpus, "GPU"), l.free.gpus, l.capacity.gpus)
+	case need{memory: 1}:
+		return fmt.Sprintf("waiting for %s of memory: %s of %s are free", bytesText(n.memory), bytesText(l.free.memory), bytesText(l.capacity.memory))
+	case need{milli: 1}:
+		return fmt.Sprintf("waiting for %s: %g of %g are free", cpuText(n.milli), float64(l.free.milli)/1000, float64(l.capacity.milli)/1000)
+	}
+	return "waiting for its turn: other runs use the machine"
+}
+
+func cpuText(milli int64) string {
+	if milli == 1000 {
+		return "1 CPU"
+	}
+	return fmt.Sprintf("%g CPUs", float64(milli)/1000)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// bytesText writes a size in binary units with at most one decimal.
+func bytesText(n int64) string {
+	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	v, unit := float64(n), 0
+	for v >= 1024 && unit < len(units)-1 {
+		v /= 1024
+		unit++
+	}
+	text := strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
+	return text + " " + units[unit]
+}
