@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,6 +34,10 @@ type attempt struct {
 	watch  *watcher
 
 	process     *process
+	noting      sync.Mutex
+	over        bool // nothing is noted any more; under noting
+	noted       bool // attempt.json is there; under noting
+	forgotten   bool // no process is left that knows the folder
 	ending      ending
 	memoryLimit int64
 	ended       bool         // the census must not look any more; under its lock
@@ -52,17 +56,35 @@ func (a *attempt) timeout() time.Duration {
 }
 
 func (a *attempt) execute(ctx context.Context) (*steps.Result, *steps.Failure) {
+	if err := a.worker.folders.take(a.folder); err != nil {
+		a.worker.folders.keep(a.folder)
+		failure := a.describe(storageFailure("The attempt's private folder could not be made", err))
+		a.recordFailure(ctx, failure)
+		return nil, failure
+	}
+	a.log = &attemptLog{folder: a.folder, segment: max(a.worker.options.MaxLog/2, 1)}
 	result, failure := a.try(ctx)
 	if failure != nil {
 		a.describe(failure)
 		a.recordFailure(ctx, failure)
 	}
-	if failure == nil || !a.worker.options.KeepWork {
-		if err := a.remove(); err != nil {
-			a.worker.options.Log.Warn("private folder not removed", "folder", a.folder, "err", err)
-		}
-	}
+	a.leave(failure != nil && a.worker.options.KeepWork)
 	return result, failure
+}
+
+// leave gives the private folder back, or keeps it for a person to look at.
+func (a *attempt) leave(keep bool) {
+	if keep {
+		a.worker.folders.keep(a.folder)
+		return
+	}
+	// Of a folder that nothing was written to, nothing needs to be removed.
+	if a.noted {
+		syscall.Unlink(filepath.Join(a.folder, attemptFileName))
+	}
+	if err := a.worker.folders.give(a.folder, a.forgotten); err != nil {
+		a.worker.options.Log.Warn("private folder not removed", "folder", a.folder, "err", err)
+	}
 }
 
 func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
@@ -73,9 +95,6 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 	var err error
 	if a.watch, err = w.patterns.watcher(impl, a.hooks.Progress); err != nil {
 		return nil, fail(steps.FailImage, "The implementation %q of %s cannot be used: %v.", impl.Name, a.task.Step, err)
-	}
-	if err := a.prepare(); err != nil {
-		return nil, storageFailure("The attempt's private folder could not be made", err)
 	}
 	if f := a.stage(ctx); f != nil {
 		return nil, f
@@ -105,69 +124,6 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 	}
 	began = time.Now()
 	return a.commit(ctx, outputs, began)
-}
-
-// prepare makes the private folder, fresh.
-func (a *attempt) prepare() error {
-	// Other attempts of the run remove common parents that become empty, so
-	// what was there a moment ago may have to be made again.
-	var err error
-	for range 20 {
-		switch err = os.Mkdir(a.folder, 0o700); {
-		case err == nil:
-			if err = os.Mkdir(a.work(), 0o700); err == nil {
-				err = os.Mkdir(filepath.Join(a.folder, "tmp"), 0o700)
-			}
-			a.log = &attemptLog{folder: a.folder, segment: max(a.worker.options.MaxLog/2, 1)}
-			return err
-		case errors.Is(err, os.ErrExist):
-			err = removeAll(a.folder)
-		case errors.Is(err, os.ErrNotExist):
-			err = os.MkdirAll(filepath.Dir(a.folder), 0o700)
-			if errors.Is(err, os.ErrNotExist) {
-				err = nil
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-// remove removes the private folder, and the folders above it that have
-// become empty.
-func (a *attempt) remove() error {
-	// An attempt that left no files needs no walk.
-	syscall.Unlink(filepath.Join(a.folder, attemptFileName))
-	syscall.Rmdir(filepath.Join(a.folder, "tmp"))
-	syscall.Rmdir(a.work())
-	if syscall.Rmdir(a.folder) != nil {
-		if err := removeAll(a.folder); err != nil {
-			return err
-		}
-	}
-	for dir := filepath.Dir(a.folder); dir != a.worker.options.WorkDir; dir = filepath.Dir(dir) {
-		if syscall.Rmdir(dir) != nil {
-			break
-		}
-	}
-	return nil
-}
-
-// removeAll is os.RemoveAll that also gets rid of folders which a command
-// made unwritable.
-func removeAll(path string) error {
-	if err := os.RemoveAll(path); err == nil {
-		return nil
-	}
-	filepath.WalkDir(path, func(p string, d os.DirEntry, err error) error {
-		if d != nil && d.IsDir() {
-			os.Chmod(p, 0o700)
-		}
-		return nil
-	})
-	return os.RemoveAll(path)
 }
 
 // describe completes a failure with what it is a failure of.
@@ -202,17 +158,17 @@ const firstLook = 200 * time.Millisecond
 // runCommand runs the command to its end, and the end of all that it started.
 func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure {
 	w := a.worker
-	left := a.timeout() - time.Since(a.began)
-	if left <= 0 {
+	remaining := a.timeout() - time.Since(a.began)
+	if remaining <= 0 {
 		return a.overdue()
 	}
-	r, out, err := os.Pipe()
+	r, out, err := outputPipe()
 	if err != nil {
 		return fail(steps.FailUnknown, "No pipe for the command's output: %v.", err)
 	}
 	defer r.Close()
 	pid, err := w.spawner.start(argv, a.environment(), a.work(), out)
-	out.Close()
+	syscall.Close(out)
 	if err != nil {
 		return a.notStarted(argv[0], err)
 	}
@@ -222,8 +178,11 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 	}
 
 	stopWatching := context.AfterFunc(ctx, func() { a.process.stop(stoppedByContext) })
-	deadline := time.AfterFunc(left, func() { a.process.stop(stoppedByDeadline) })
-	look := time.AfterFunc(firstLook, func() { w.census.add(a) })
+	deadline := time.AfterFunc(remaining, func() { a.process.stop(stoppedByDeadline) })
+	look := time.AfterFunc(firstLook, func() {
+		a.note()
+		w.census.add(a)
+	})
 	pumped := make(chan struct{})
 	go func() {
 		defer close(pumped)
@@ -231,20 +190,26 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 		defer w.buffers.Put(buf)
 		pump(r, buf[:], a.log, w.redactor, a.watch)
 	}()
-	err = writeAttemptFile(a.folder, attemptFile{PID: pid, Start: startTime(pid), BootID: w.boot})
-	if err == nil && a.hooks.Started != nil {
-		err = a.hooks.Started(pid)
+	if !marksAreFound {
+		a.note()
 	}
-	if err != nil {
-		a.process.stop(stoppedByEngine)
+	if a.hooks.Started != nil {
+		if err = a.hooks.Started(pid); err != nil {
+			a.process.stop(stoppedByEngine)
+		}
 	}
 
 	a.ending = a.process.wait()
 	stopWatching()
 	deadline.Stop()
 	look.Stop()
-	endProcs(w.census.stragglers(a), w.options.Grace)
+	a.noting.Lock()
+	a.over = true
+	a.noting.Unlock()
+	left, alone := w.census.stragglers(a)
+	endProcs(left, w.options.Grace)
 	w.census.remove(a)
+	a.forgotten = alone && len(left) == 0
 	r.SetReadDeadline(time.Now().Add(drain))
 	<-pumped
 	if a.log.err != nil {
@@ -254,6 +219,22 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 		return fail(steps.FailUnknown, "The engine ended the attempt as it started: %v.", err)
 	}
 	return nil
+}
+
+// note writes attempt.json. A command that ends within the first look leaves
+// none: its processes are found by their mark.
+func (a *attempt) note() {
+	a.noting.Lock()
+	defer a.noting.Unlock()
+	if a.over {
+		return
+	}
+	file := attemptFile{PID: a.process.pid, Start: startTime(a.process.pid), BootID: a.worker.boot}
+	if err := writeAttemptFile(a.folder, file); err != nil {
+		a.worker.options.Log.Warn("attempt not noted", "folder", a.folder, "err", err)
+		return
+	}
+	a.noted = true
 }
 
 func (a *attempt) overdue() *steps.Failure {

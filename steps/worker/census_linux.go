@@ -153,11 +153,17 @@ func (c *census) overLimit(a *attempt, resident int64) {
 	}
 }
 
+// marksAreFound says that a process is found by its mark.
+const marksAreFound = true
+
 // stragglers lists the living processes of an attempt whose group has ended:
-// those that the census saw, and those that carry its mark. It is asked after
-// every command, so it first asks what is cheap: whether any process was
-// started since.
-func (c *census) stragglers(a *attempt) []procID {
+// those that the census saw, and those that carry its mark. alone says that
+// there can be no others: that every process which is younger than the
+// command is known to belong elsewhere.
+//
+// It is asked after every command, so it first asks what is cheap: whether
+// any process was started since.
+func (c *census) stragglers(a *attempt) (list []procID, alone bool) {
 	found := map[procID]struct{}{}
 	c.mu.Lock()
 	for p := range c.attempts[a] {
@@ -165,37 +171,67 @@ func (c *census) stragglers(a *attempt) []procID {
 	}
 	c.mu.Unlock()
 
-	first, last := a.process.pid+1, lastPID()
-	var candidates []int
-	switch few := 64; {
-	case last == a.process.pid:
-	case last > a.process.pid && last-a.process.pid <= few:
-		for pid := first; pid <= last; pid++ {
-			candidates = append(candidates, pid)
-		}
-	default: // many, or the numbers began anew
-		for _, pid := range processes() {
-			if last < first || pid >= first && pid <= last {
-				candidates = append(candidates, pid)
+	first, last := a.process.pid, lastPID()
+	alone = last >= first // else the numbers began anew
+	for round := 0; ; round++ {
+		for _, pid := range between(first, last) {
+			p := procID{pid: pid}
+			switch mark := p.mark(); mark {
+			case "":
+				alone = alone && elsewhere(pid, a.process.pid)
+			case a.folder:
+				if p.start = startTime(pid); p.start != 0 {
+					found[p] = struct{}{}
+				}
 			}
 		}
-	}
-	for _, pid := range candidates {
-		p := procID{pid: pid}
-		if p.mark() != a.folder {
-			continue
+		// What was started while we looked may be the child of one that had
+		// ended when its turn came.
+		now := lastPID()
+		if now == last {
+			break
 		}
-		if p.start = startTime(pid); p.start != 0 {
-			found[p] = struct{}{}
+		if round == 3 || now < last {
+			alone = false
+			break
 		}
+		first, last = last, now
 	}
-	var list []procID
 	for p := range found {
 		if p.alive() {
 			list = append(list, p)
 		}
 	}
-	return sortProcs(list)
+	return sortProcs(list), alone
+}
+
+// elsewhere reports whether what bears a number is surely no descendant of an
+// older process: it has ended, is the kernel's, or the thread of one that is
+// older still. (Threads take numbers like processes, and a younger process has
+// its own turn.)
+func elsewhere(pid, older int) bool {
+	s, ok := readStat(pid)
+	if !ok || s.dead() || s.ppid == 2 {
+		return true
+	}
+	leader := threadOf(pid)
+	return leader != pid && leader != 0 && leader < older
+}
+
+// between lists the processes with numbers over first up to last; all there
+// are when last is the smaller.
+func between(first, last int) []int {
+	const few = 64
+	if first <= last && last-first <= few {
+		pids := make([]int, 0, last-first)
+		for pid := first + 1; pid <= last; pid++ {
+			pids = append(pids, pid)
+		}
+		return pids
+	}
+	return slices.DeleteFunc(processes(), func(pid int) bool {
+		return first <= last && (pid <= first || pid > last)
+	})
 }
 
 // markedBelow lists the living processes whose mark names a folder below dir.

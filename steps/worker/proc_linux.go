@@ -123,6 +123,17 @@ func lastPID() int {
 	return int(number(b[1+bytes.LastIndexByte(b, ' '):]))
 }
 
+// threadOf is the process that a thread belongs to; 0 when it is gone.
+func threadOf(tid int) int {
+	var buf [512]byte
+	for line := range bytes.Lines(readProc("/proc/"+strconv.Itoa(tid)+"/status", buf[:])) {
+		if n, ok := bytes.CutPrefix(line, []byte("Tgid:\t")); ok {
+			return int(number(n))
+		}
+	}
+	return 0
+}
+
 // startTime is when a process started, in clock ticks after boot; 0 when it
 // is gone. With the boot id it tells a process from a later one that has the
 // same number.

@@ -167,8 +167,8 @@ type spawned struct {
 	err error
 }
 
-// start runs argv[0], a path, with its output going to out.
-func (s *spawner) start(argv, env []string, dir string, out *os.File) (int, error) {
+// start runs argv[0], a path, with its output going to the descriptor out.
+func (s *spawner) start(argv, env []string, dir string, out int) (int, error) {
 	s.once.Do(func() {
 		s.requests = make(chan spawnRequest)
 		go s.serve()
@@ -178,7 +178,7 @@ func (s *spawner) start(argv, env []string, dir string, out *os.File) (int, erro
 		attr: syscall.ProcAttr{
 			Dir:   dir,
 			Env:   env,
-			Files: []uintptr{s.null.Fd(), out.Fd(), out.Fd()},
+			Files: []uintptr{s.null.Fd(), uintptr(out), uintptr(out)},
 			Sys:   groupLeader(),
 		},
 		reply: make(chan spawned, 1),

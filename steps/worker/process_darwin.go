@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,26 @@ import (
 func groupLeader() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func lockThread() {}
+
+// outputPipe is a pipe whose reading end knows deadlines; the writing end is a
+// bare descriptor for the command.
+func outputPipe() (*os.File, int, error) {
+	var p [2]int
+	syscall.ForkLock.RLock()
+	err := syscall.Pipe(p[:])
+	if err == nil {
+		syscall.CloseOnExec(p[0])
+		syscall.CloseOnExec(p[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, -1, err
+	}
+	if err := syscall.SetNonblock(p[0], true); err != nil {
+		return nil, -1, err
+	}
+	return os.NewFile(uintptr(p[0]), "output"), p[1], nil
+}
 
 // waitEnded returns once the process has ended, and leaves it a zombie.
 func waitEnded(pid int) {
@@ -58,9 +79,11 @@ type census struct{}
 
 func newCensus() *census { return &census{} }
 
-func (*census) add(*attempt)                 {}
-func (*census) remove(*attempt)              {}
-func (*census) stragglers(*attempt) []procID { return nil }
+func (*census) add(*attempt)                         {}
+func (*census) remove(*attempt)                      {}
+func (*census) stragglers(*attempt) ([]procID, bool) { return nil, false }
+
+const marksAreFound = false
 
 func markedBelow(string) []procID { return nil }
 

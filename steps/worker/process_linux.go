@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"syscall"
 
@@ -13,6 +14,19 @@ func groupLeader() *syscall.SysProcAttr {
 }
 
 func lockThread() { runtime.LockOSThread() }
+
+// outputPipe is a pipe whose reading end knows deadlines; the writing end is a
+// bare descriptor for the command.
+func outputPipe() (*os.File, int, error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, -1, err
+	}
+	if err := unix.SetNonblock(p[0], true); err != nil {
+		return nil, -1, err
+	}
+	return os.NewFile(uintptr(p[0]), "output"), p[1], nil
+}
 
 // waitEnded returns once the process has ended, and leaves it a zombie.
 func waitEnded(pid int) {

@@ -53,6 +53,7 @@ type Worker struct {
 	options  Options
 	boot     string
 	oomSeen  int64 // oomKills when the worker began
+	folders  folders
 	spawner  spawner
 	census   *census
 	patterns patterns
@@ -96,6 +97,7 @@ func New(o Options) (*Worker, error) {
 	return &Worker{
 		options:  o,
 		boot:     bootID(),
+		folders:  folders{root: o.WorkDir},
 		oomSeen:  oomKills(),
 		spawner:  spawner{null: null},
 		census:   newCensus(),
@@ -150,8 +152,9 @@ func (w *Worker) Execute(ctx context.Context, t Task, h *Hooks) (*steps.Result, 
 	return a.execute(ctx)
 }
 
-// Folder is the private folder of an attempt; the engine looks there for what
-// a killed engine left behind.
+// Folder is the private folder of an attempt. It is there from the beginning
+// of the attempt to its end (or for good, with KeepWork and when it failed),
+// for all processes to see.
 func (w *Worker) Folder(runID, node string, index uris.Index, attempt int) string {
 	return filepath.Join(w.options.WorkDir, runID, node, string(index), "attempt-"+strconv.Itoa(attempt))
 }
@@ -161,7 +164,7 @@ func (w *Worker) Folder(runID, node string, index uris.Index, attempt int) strin
 // log Read returns io.EOF, and reading on later gives what came since.
 func (w *Worker) LogOf(ctx context.Context, f uris.RunFolder, node string, index uris.Index, attempt int) (io.ReadCloser, error) {
 	folder := w.Folder(f.RunID, node, index, attempt)
-	if _, err := os.Lstat(filepath.Join(folder, attemptFileName)); err == nil {
+	if _, err := os.Lstat(folder); err == nil {
 		return &liveLog{folder: folder}, nil
 	}
 	r, err := w.options.Store.Open(ctx, f.Log(node, index, attempt))
