@@ -302,7 +302,7 @@ func (c *content) hasColumns(want []string, f *Format) error {
 // header is nil for formats whose columns cannot be told.
 func (c *content) header(f *Format) ([]string, error) {
 	if f.delimiter == 0 {
-		if slices.ContainsFunc(f.rules, func(r rule) bool { return r.json }) {
+		if f.hasJSON() {
 			return c.jsonKeys(), nil
 		}
 		return nil, nil
@@ -378,6 +378,10 @@ func (c *content) jsonKeys() []string {
 			}
 		}
 	}
+}
+
+func (f *Format) hasJSON() bool {
+	return slices.ContainsFunc(f.rules, func(r rule) bool { return r.json })
 }
 
 func (f *Format) name() string {

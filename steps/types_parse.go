@@ -22,9 +22,9 @@ func DecodeTypes(doc *definition.Document) ([]Type, problem.Problems) {
 	f := doc.Root().Fields()
 	var types []Type
 	for _, n := range f.Need("types").Entries() {
-		before := len(doc.Problems())
+		before := doc.Count()
 		t := decodeType(n)
-		if len(doc.Problems()) == before {
+		if doc.Count() == before {
 			types = append(types, t)
 		}
 	}

@@ -1,0 +1,6 @@
+package steps
+
+const (
+	uriSuffix  = "_uri"
+	urisSuffix = "_uris"
+)
