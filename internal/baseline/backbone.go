@@ -14,7 +14,7 @@ import (
 
 const (
 	minBackbone  = 20
-	maxBackbone  = 500
+	maxBackbone  = 200
 	maxBackbones = 10_000
 )
 
@@ -94,8 +94,8 @@ const (
 type blueprint struct {
 	units  []unit
 	angles []torsions
-	loops  []int      // residues that the search turns
-	centre []torsions // of the basin that each loop residue is in
+	loops  []int // residues that the search turns
+	basins []int // in which each of them is, by number
 }
 
 func (p *blueprint) fraction(u unit) float64 {
@@ -113,17 +113,20 @@ func (p *blueprint) add(u unit, phi, psi float64) {
 	p.angles = append(p.angles, torsions{radians(phi), radians(psi)})
 }
 
-// loopBasins are where loop residues of glycine lie (degrees): β, polyproline
-// II, right- and left-handed α.
-var loopBasins = [...]torsions{{-120, 130}, {-70, 145}, {-65, -40}, {57, 40}}
+// loopBasins are where loop residues lie, in degrees: β, polyproline II,
+// right- and left-handed α, and how far around the centre neither of the
+// residue's two peptides comes too near the other.
+var loopBasins = [...]struct{ phi, psi, spread float64 }{
+	{-115, 130, 30}, {-75, 145, 25}, {-68, -38, 15}, {60, 38, 12},
+}
 
 // addLoop adds n residues, each in a basin of its own.
 func (p *blueprint) addLoop(n int, random *rand.Rand) {
 	for range n {
-		basin := loopBasins[random.IntN(len(loopBasins))]
+		basin := random.IntN(len(loopBasins))
 		p.loops = append(p.loops, len(p.units))
-		p.centre = append(p.centre, torsions{radians(basin.phi), radians(basin.psi)})
-		p.add(unitLoop, basin.phi, basin.psi)
+		p.basins = append(p.basins, basin)
+		p.add(unitLoop, loopBasins[basin].phi, loopBasins[basin].psi)
 	}
 }
 
@@ -134,40 +137,42 @@ func (p *blueprint) addHelix(n int) {
 	}
 }
 
-// addHairpin adds two strands of n residues and the type I′ turn, the
-// commonest of two-residue hairpins (Sibanda, Blundell & Thornton, J. Mol.
-// Biol. 206, 759 (1989)).
+// addHairpin adds two strands of n residues and a turn of type I′ between
+// them, the commonest of two-residue hairpins (Sibanda, Blundell & Thornton,
+// J. Mol. Biol. 206, 759 (1989)). The torsions lie in the strands' and the
+// turn's regions, where N and O of facing strands come to 2.9 ± 0.4 Å.
 func (p *blueprint) addHairpin(n int) {
-	strand := func() {
-		for range n {
-			p.add(unitHairpin, -112, 123) // twisted as strands are
-		}
+	for range n {
+		p.add(unitHairpin, -142, 145)
 	}
-	strand()
-	p.add(unitHairpin, 60, 30)
-	p.add(unitHairpin, 90, 0)
-	strand()
+	p.add(unitHairpin, 73, 60)
+	p.add(unitHairpin, 58, 10)
+	for range n {
+		p.add(unitHairpin, -116, 131)
+	}
 }
 
-// newBlueprint draws units until the length is reached. Ends are loops.
+// newBlueprint draws units, joined by loops, until the length is reached.
+// Ends are loops.
 func newBlueprint(length int, random *rand.Rand) *blueprint {
-	const ends = 2
+	const ends, shortest = 2, 8 // residues
 	p := &blueprint{}
 	mixed := random.IntN(5) < 2 // else helices only
-	p.addLoop(ends, random)
-	for {
-		const shortest = 8
-		left := length - ends - len(p.units)
-		if left < shortest {
-			break
-		}
-		if mixed && random.IntN(2) == 0 {
-			p.addHairpin(min(4+random.IntN(3), (left-2)/2))
+	left := func() int { return length - ends - len(p.units) }
+	for p.addLoop(ends, random); left() >= shortest; {
+		if n := 4 + random.IntN(3); mixed && random.IntN(2) == 0 && left() >= 2*n+2 {
+			p.addHairpin(n)
 		} else {
-			p.addHelix(min(10+random.IntN(10), left))
+			n := min(10+random.IntN(10), left())
+			if left()-n < shortest+3 {
+				n = min(left(), 24) // no room for another: no long tail either
+			}
+			p.addHelix(n)
 		}
-		if left = length - ends - len(p.units); left >= shortest {
-			p.addLoop(min(3+random.IntN(3), left), random)
+		if n := 3 + random.IntN(3); left() >= shortest+n {
+			p.addLoop(n, random)
+		} else {
+			break
 		}
 	}
 	p.addLoop(length-len(p.units), random)
@@ -209,85 +214,147 @@ func generateBackbone(ctx context.Context, length int, seed, index uint64) (*mol
 }
 
 // compact turns the loops by simulated annealing until the chain is as small
-// as proteins are and nothing overlaps.
+// as proteins are, and then, where that has wedged something, gives it some
+// room.
 func (p *blueprint) compact(ctx context.Context, random *rand.Rand) error {
-	const (
-		steps  = 2500
-		hot    = 3.0
-		cold   = 0.05
-		spread = 35.0 // degrees around the centre of a basin
-	)
-	energy := p.energy()
+	steps := 2500 + 25*len(p.units)
+	if err := p.anneal(ctx, random, steps, 3, 10); err != nil {
+		return err
+	}
+	for range 3 {
+		if clashes(polyglycine(build(p.angles))) == 0 {
+			break
+		}
+		if err := p.anneal(ctx, random, steps/2, 1, 2); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// anneal cools from the temperature hot. weight is how much size matters.
+func (p *blueprint) anneal(ctx context.Context, random *rand.Rand, steps int, hot, weight float64) error {
+	const cold = 0.05
+	chain := build(p.angles)
+	before := make(backbone, len(chain))
+	rigid := p.rigid()
+	size := weight * sizeEnergy(chain)
 	for step := range steps {
 		if step%100 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		at := random.IntN(len(p.loops))
-		i, centre := p.loops[at], p.centre[at]
-		before, centreBefore := p.angles[i], centre
+		i := p.loops[at]
+		basin := p.basins[at]
 		if random.IntN(5) == 0 {
-			basin := loopBasins[random.IntN(len(loopBasins))]
-			centre = torsions{radians(basin.phi), radians(basin.psi)}
+			basin = random.IntN(len(loopBasins))
 		}
-		p.centre[at] = centre
-		p.angles[i] = torsions{
-			centre.phi + radians(spread)*(2*random.Float64()-1),
-			centre.psi + radians(spread)*(2*random.Float64()-1),
+		b := loopBasins[basin]
+		angles := torsions{
+			radians(b.phi + b.spread*(2*random.Float64()-1)),
+			radians(b.psi + b.spread*(2*random.Float64()-1)),
 		}
-		temperature := hot * math.Pow(cold/hot, float64(step)/steps)
-		after := p.energy()
-		if after <= energy || random.Float64() < math.Exp((energy-after)/temperature) {
-			energy = after
+		copy(before, chain)
+		from, to := chain.turn([]turn{
+			{i, bondPhi, angles.phi - p.angles[i].phi},
+			{i, bondPsi, angles.psi - p.angles[i].psi},
+		})
+		sizeAfter := weight * sizeEnergy(chain)
+		change := sizeAfter - size + crossEnergy(chain, rigid, i, from, to) - crossEnergy(before, rigid, i, from, to)
+		temperature := hot * math.Pow(cold/hot, float64(step)/float64(steps))
+		if change <= 0 || random.Float64() < math.Exp(-change/temperature) {
+			size, p.angles[i], p.basins[at] = sizeAfter, angles, basin
 			continue
 		}
-		p.angles[i], p.centre[at] = before, centreBefore
+		copy(chain, before)
 	}
 	return nil
 }
 
-// energy punishes overlap of residues of different units (with room left for
-// the side chains to come) and being larger than proteins of that length are.
-func (p *blueprint) energy() float64 {
-	chain := build(p.angles)
-	trace := chain.trace()
-	const nearCA, nearCB = 5.5, 5.0 // Å
-	sum := 0.0
-	for i := range chain {
-		for j := i + 3; j < len(chain); j++ {
-			d2 := trace[i].Distance2(trace[j])
-			if d2 > 100 {
-				continue
-			}
-			if p.sameUnit(i, j) {
-				continue
-			}
-			if d2 < nearCA*nearCA {
-				x := nearCA - math.Sqrt(d2)
-				sum += x * x
-			}
-			if b2 := chain[i][atomCB].Distance2(chain[j][atomCB]); b2 < nearCB*nearCB {
-				x := nearCB - math.Sqrt(b2)
-				sum += x * x
-			}
+// rigid numbers the stretches that no turn of a loop deforms; every loop
+// residue is a stretch of its own.
+func (p *blueprint) rigid() []int {
+	numbers := make([]int, len(p.units))
+	for i := 1; i < len(numbers); i++ {
+		numbers[i] = numbers[i-1]
+		if p.units[i] == unitLoop || p.units[i] != p.units[i-1] {
+			numbers[i]++
 		}
 	}
-	if over := mol.RadiusOfGyration(trace)/radiusOfGyrationFor(len(trace)) - 1; over > 0 {
-		sum += 10 * float64(len(trace)) * over * over
+	return numbers
+}
+
+// sizeEnergy punishes being larger than proteins of that length are.
+func sizeEnergy(chain backbone) float64 {
+	trace := chain.trace()
+	over := mol.RadiusOfGyration(trace)/radiusOfGyrationFor(len(trace)) - 1
+	if over <= 0 {
+		return 0
+	}
+	return float64(len(trace)) * over * over
+}
+
+// crossEnergy sums the energies of the pairs of residues that a turn about
+// residue at changes when it moves those from from to to.
+func crossEnergy(chain backbone, rigid []int, at, from, to int) float64 {
+	sum := 0.0
+	for i := from; i < to; i++ {
+		for j := range from {
+			sum += pairEnergy(chain, rigid, j, i)
+		}
+		for j := to; j < len(chain); j++ {
+			sum += pairEnergy(chain, rigid, i, j)
+		}
+		if i != at {
+			sum += pairEnergy(chain, rigid, min(i, at), max(i, at))
+		}
 	}
 	return sum
 }
 
-// sameUnit reports whether residues i < j are in one rigid unit.
-func (p *blueprint) sameUnit(i, j int) bool {
-	if p.units[i] == unitLoop || p.units[i] != p.units[j] {
-		return false
+// pairEnergy punishes overlap of residues i < j of different rigid stretches,
+// with room left for the side chains to come.
+func pairEnergy(chain backbone, rigid []int, i, j int) float64 {
+	const nearCA, nearCB, far = 5.5, 5.0, 8.0 // Å; beyond far nothing of two residues touches
+	if j < i+2 || rigid[i] == rigid[j] {
+		return 0
 	}
-	for k := i + 1; k < j; k++ {
-		if p.units[k] != p.units[i] {
-			return false
+	a, b := &chain[i], &chain[j]
+	d2 := a[atomCA].Distance2(b[atomCA])
+	if d2 > far*far {
+		return 0
+	}
+	sum := 20 * overlap(a, b)
+	if j < i+3 {
+		return sum
+	}
+	if d2 < nearCA*nearCA {
+		x := nearCA - math.Sqrt(d2)
+		sum += x * x
+	}
+	if d2 := a[atomCB].Distance2(b[atomCB]); d2 < nearCB*nearCB {
+		x := nearCB - math.Sqrt(d2)
+		sum += x * x
+	}
+	return sum
+}
+
+// overlap sums, over the backbone atoms of two residues, the squares of how
+// much nearer they are than they can be, with a margin.
+func overlap(a, b *[numAtoms]mol.Vec) float64 {
+	const margin = 0.2 // Å
+	elements := [...]byte{atomN: 'N', atomCA: 'C', atomC: 'C', atomO: 'O'}
+	sum := 0.0
+	for i, x := range elements {
+		for j, y := range elements {
+			least := leastDistance(x, y) + margin
+			if d2 := a[i].Distance2(b[j]); d2 < least*least {
+				d := least - math.Sqrt(d2)
+				sum += d * d
+			}
 		}
 	}
-	return true
+	return sum
 }
 
 // polyglycine makes a structure of a backbone: N, CA, C and O of glycine, as

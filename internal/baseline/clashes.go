@@ -5,9 +5,11 @@ import "github.com/ligase-bio/ligase/internal/mol"
 // clashes counts pairs of atoms that are nearer than they can be, of residues
 // that are not neighbours in their chain: heavy atoms nearer than the outer
 // limits of Ramachandran & Sasisekharan, Adv. Protein Chem. 23, 283 (1968),
-// table VII (C–C 3.0, C–N 2.8, C–O 2.7, N–N, N–O and O–O 2.6 Å), and CA atoms
-// nearer than 3.6 Å, which also judges models of CA atoms only. Pairs with
-// sulfur or other elements, which bond across the chain, are left out.
+// table VII (C–C 3.0, C–N 2.8, C–O 2.7 Å), N and O nearer than 2.4 Å, which
+// strong hydrogen bonds reach (Jeffrey, An Introduction to Hydrogen Bonding,
+// 1997), and CA atoms nearer than 3.6 Å, which also judges models of CA atoms
+// only. Pairs with sulfur or other elements, which bond across the chain, are
+// left out.
 func clashes(s *mol.Structure) int {
 	type place struct {
 		chain, residue int
@@ -74,5 +76,5 @@ func leastDistance(a, b byte) float64 {
 	case a == 'C' && b == 'O':
 		return 2.7
 	}
-	return 2.6
+	return 2.4
 }
