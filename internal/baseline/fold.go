@@ -73,7 +73,8 @@ func foldCommand(ctx context.Context, f foldFlags, stdout, stderr io.Writer) err
 	if err := emptyFolder(f.out, "model.pdb"); err != nil {
 		return err
 	}
-	folded, err := fold(ctx, record.Residues, f.models, uint64(f.seed), func(done int) {
+	settings := foldSettings{models: f.models, seed: uint64(f.seed), moves: movesFor(record.Len())}
+	folded, err := fold(ctx, record.Residues, settings, func(done int) {
 		fmt.Fprintf(stdout, "model %d/%d\n", done, f.models)
 	})
 	if err != nil {
@@ -131,20 +132,27 @@ type folded struct {
 	agreement []float64 // by residue, 0–100
 }
 
+// foldSettings say how a sequence is folded.
+type foldSettings struct {
+	models int
+	seed   uint64
+	moves  int // tried for each model
+}
+
 // fold predicts secondary structure, searches for a number of independent
 // decoys and returns the one that agrees most with the others. done is called
 // after each decoy.
-func fold(ctx context.Context, residues string, models int, seed uint64, done func(n int)) (*folded, error) {
+func fold(ctx context.Context, residues string, with foldSettings, done func(n int)) (*folded, error) {
 	sequence := make([]amino, len(residues))
 	for i := range sequence {
 		sequence[i] = aminoOf(residues[i])
 	}
 	field, states := newField(sequence), predictSecondary(sequence)
-	decoys := make([]backbone, models)
-	energies := make([]float64, models)
-	for k := range models {
-		s := newSearch(field, states, rand.New(rand.NewPCG(seed, uint64(k))))
-		if err := s.run(ctx, movesFor(len(sequence))); err != nil {
+	decoys := make([]backbone, with.models)
+	energies := make([]float64, with.models)
+	for k := range with.models {
+		s := newSearch(field, states, rand.New(rand.NewPCG(with.seed, uint64(k))))
+		if err := s.run(ctx, with.moves); err != nil {
 			return nil, err
 		}
 		decoys[k], energies[k] = s.now.chain, s.now.energy

@@ -8,10 +8,10 @@ import (
 
 // Weights of the terms of a fold's energy, in kT.
 const (
-	weightFoldContact = 0.30 // of a contact energy
+	weightFoldContact = 0.4  // of a contact energy
 	weightBond        = 1.0  // of a hydrogen bond's kcal/mol, over kT
-	weightClash       = 8.0  // of an overlap squared, per Å²
-	weightCompact     = 0.25 // of the excess in radius of gyration squared, per Å² and residue to the power ½
+	weightClash       = 15.0 // of an overlap squared, per Å²
+	weightCompact     = 0.4  // of the excess in radius of gyration squared, per Å² and residue to the power ½
 	weightTorsion     = 1.0  // of −ln probability of a residue's torsion angles
 )
 
@@ -25,20 +25,20 @@ const contactReference = -2.12
 // Distances between Cα atoms, in Å, beyond which terms vanish.
 const (
 	reachPair  = contactNone + 2*bondCACB
-	reachAtoms = 7.8 // two oxygens, 2.4 Å from their Cα each, that touch
+	reachAtoms = 7.8 // two oxygens that touch, 2.4 Å from their Cα each; NH and O that bond
 )
 
 // touching is the distance, in Å, at which two backbone atoms of residues that
-// are not neighbours begin to overlap: about 0.2 Å less than the extreme
-// limits of Ramachandran and Sasisekharan (1968) Adv. Protein Chem. 23,
-// 283–437, would have it for rigid atoms, N–O and Cβ–Cβ apart, in the order
-// N, CA, C, O, CB.
+// are not neighbours begin to overlap, in the order N, CA, C, O, CB: about
+// 0.2 Å more than the outer limits of Ramachandran and Sasisekharan (1968)
+// Adv. Protein Chem. 23, 283–437, because the penalty begins gently. N and O
+// come nearer, in hydrogen bonds; Cβ stands for a side chain.
 var touching = [5][5]float64{
-	{2.6, 2.9, 2.8, 2.6, 2.9},
-	{2.9, 3.4, 3.0, 2.7, 3.3},
-	{2.8, 3.0, 2.9, 2.7, 3.0},
-	{2.6, 2.7, 2.7, 2.7, 2.8},
-	{2.9, 3.3, 3.0, 2.8, 3.5},
+	{2.8, 3.0, 3.0, 2.6, 3.0},
+	{3.0, 3.8, 3.2, 2.9, 3.4},
+	{3.0, 3.2, 3.2, 2.9, 3.2},
+	{2.6, 2.9, 2.9, 2.8, 2.9},
+	{3.0, 3.4, 3.2, 2.9, 3.6},
 }
 
 // field is the energy of a chain as a function of its conformation.
