@@ -333,13 +333,16 @@ func (t *Types) CheckPorts(path string, ports []Port) problem.Problems {
 					there = append(there, g.Name)
 				}
 				ps.Addf(p.Pos, at+".format", problem.UnknownName, problem.DidYouMean(name, there), "%s has no format %.60q.", p.Type, name)
-			case p.MaxLength > 0 && f.length == nil && len(p.Formats) > 0:
-				ps.Addf(p.Pos, at+".max_length", problem.Invalid, "Remove it, or accept other formats.",
-					"The length of %s in %s is not known.", p.Type, name)
 			case len(p.Columns) > 0 && f.delimiter == 0 && !f.hasJSON():
 				ps.Addf(p.Pos, at+".columns", problem.Invalid, "Remove columns, or accept table formats only.",
 					"%s in %s has no columns.", p.Type, name)
 			}
+		}
+		// Where one of several formats cannot be counted, the limit holds for
+		// the others.
+		if p.MaxLength > 0 && !slices.ContainsFunc(t.Accepts(p), func(f string) bool { return t.HasLength(p.Type, f) }) {
+			ps.Addf(p.Pos, at+".max_length", problem.Invalid, "Remove it, or accept other formats.",
+				"The length of %s in %s is not known.", p.Type, orList(t.Accepts(p)))
 		}
 	}
 	return ps
