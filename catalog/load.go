@@ -1,0 +1,254 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ligase-bio/ligase/internal/definition"
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// Source is a folder of definitions: every *.yaml and *.yml in it and below,
+// hidden files and folders apart.
+type Source struct {
+	Name string // "built in", or the folder's path: it begins the file names in problems
+	FS   fs.FS
+}
+
+// Builtin are the sources that the program carries.
+func Builtin() []Source {
+	return []Source{{Name: builtin, FS: steps.Library()}, {Name: builtin, FS: pipelines.Library()}}
+}
+
+const builtin = "built in"
+
+// Dir is a folder on disk. The error says that it is not there or not a
+// folder.
+func Dir(dir string) (Source, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Source{}, fmt.Errorf("catalog folder %s: %w", dir, problem.ErrNotFound)
+	case err != nil:
+		return Source{}, fmt.Errorf("catalog folder %s: %w", dir, err)
+	case !info.IsDir():
+		return Source{}, fmt.Errorf("catalog folder %s is a file; give the folder that holds it", dir)
+	}
+	return Source{Name: dir, FS: os.DirFS(dir)}, nil
+}
+
+// File is a single definition file on disk.
+func File(file string) Source {
+	return Source{Name: filepath.Dir(file), FS: oneFile{os.DirFS(filepath.Dir(file)), filepath.Base(file)}}
+}
+
+// oneFile is a folder of which only one file is seen.
+type oneFile struct {
+	fs.FS
+	name string
+}
+
+func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
+	info, err := fs.Stat(f.FS, f.name)
+	if err != nil || name != "." {
+		return nil, err
+	}
+	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
+}
+
+// MaxFiles is how many definition files a source may hold.
+const MaxFiles = 10_000
+
+// Load reads sources into a catalog. It returns every problem of every file,
+// and a catalog of what is sound: what has a problem, or uses something that
+// has one, is not in it.
+func Load(sources ...Source) (*Catalog, problem.Problems) {
+	l := &loader{
+		catalog: &Catalog{
+			steps:     map[string][]*steps.Step{},
+			pipelines: map[string][]*pipelines.Pipeline{},
+			origins:   map[string]string{},
+			compiled:  map[string]*compiling{},
+		},
+		defined: map[string]defined{},
+	}
+	for _, s := range sources {
+		l.read(s)
+	}
+	types, ps := steps.NewTypes(l.types...)
+	l.problems = append(l.problems, ps...)
+	l.catalog.types = types
+	l.check()
+	return l.catalog, l.problems.Sorted()
+}
+
+type loader struct {
+	catalog  *Catalog
+	types    [][]steps.Type
+	defined  map[string]defined // by name
+	problems problem.Problems
+}
+
+// defined remembers who took a name first.
+type defined struct {
+	kind pipelines.Kind
+	pos  problem.Pos
+}
+
+func (l *loader) read(s Source) {
+	files := 0
+	err := fs.WalkDir(s.FS, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			l.problems.Addf(problem.Pos{File: l.fileName(s, p)}, "", problem.NotAccessible, "", "This could not be read: %v.", err)
+			return nil
+		}
+		if p != "." && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if ext := path.Ext(p); d.IsDir() || ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		if files++; files > MaxFiles {
+			l.problems.Addf(problem.Pos{File: s.Name}, "", problem.TooLarge, "Name a smaller folder.",
+				"There are more than %d definition files here.", MaxFiles)
+			return fs.SkipAll
+		}
+		l.file(s, p)
+		return nil
+	})
+	if err != nil {
+		l.problems.Addf(problem.Pos{File: s.Name}, "", problem.NotAccessible, "", "This could not be read: %v.", err)
+	}
+}
+
+func (l *loader) fileName(s Source, p string) string {
+	if s.Name == builtin {
+		return builtin + ":" + p
+	}
+	return filepath.Join(s.Name, filepath.FromSlash(p))
+}
+
+func (l *loader) file(s Source, p string) {
+	name := l.fileName(s, p)
+	data, err := readCapped(s.FS, p)
+	if err != nil {
+		l.problems.Addf(problem.Pos{File: name}, "", problem.NotAccessible, "", "This could not be read: %v.", err)
+		return
+	}
+	switch doc := definition.Parse(name, data); doc.Kind() {
+	case definition.KindTypes:
+		types, ps := steps.DecodeTypes(doc)
+		l.problems = append(l.problems, ps...)
+		if len(ps) == 0 {
+			l.types = append(l.types, types)
+		}
+	case definition.KindStep:
+		step, ps := steps.DecodeStep(doc)
+		l.problems = append(l.problems, ps...)
+		if len(ps) == 0 && l.claim(pipelines.KindStep, step.Name, step.Version, s.Name, step.Pos) {
+			l.catalog.steps[step.Name] = append(l.catalog.steps[step.Name], step)
+		}
+	case definition.KindPipeline:
+		pipeline, ps := pipelines.Decode(doc)
+		l.problems = append(l.problems, ps...)
+		if len(ps) == 0 && l.claim(pipelines.KindPipeline, pipeline.Name, pipeline.Version, s.Name, pipeline.Pos) {
+			l.catalog.pipelines[pipeline.Name] = append(l.catalog.pipelines[pipeline.Name], pipeline)
+		}
+	default:
+		l.problems = append(l.problems, doc.Problems()...)
+	}
+}
+
+// claim takes a name and version for a definition, if they are free.
+func (l *loader) claim(kind pipelines.Kind, name, version, origin string, pos problem.Pos) bool {
+	if first, taken := l.defined[name]; taken && first.kind != kind {
+		l.problems.Addf(pos, "name", problem.Duplicate, "Choose another name.",
+			"%q is a %s already (%s); tools share one list of names.", name, first.kind, first.pos)
+		return false
+	}
+	key := name + "@" + version
+	if first, taken := l.defined[key]; taken {
+		l.problems.Addf(pos, "version", problem.Duplicate, "Raise the version, which shadows the older one, or choose another name.",
+			"%s is defined already (%s).", key, first.pos)
+		return false
+	}
+	if _, taken := l.defined[name]; !taken {
+		l.defined[name] = defined{kind, pos}
+	}
+	l.defined[key] = defined{kind, pos}
+	l.catalog.origins[key] = origin
+	return true
+}
+
+// check compiles everything and keeps what is sound.
+func (l *loader) check() {
+	c := l.catalog
+	for _, versions := range c.steps {
+		slices.SortFunc(versions, func(a, b *steps.Step) int { return compareVersions(b.Version, a.Version) })
+	}
+	for _, versions := range c.pipelines {
+		slices.SortFunc(versions, func(a, b *pipelines.Pipeline) int { return compareVersions(b.Version, a.Version) })
+	}
+	reported := map[problem.Problem]bool{} // a pipeline's problems show again in those that use it
+	sound := func(kind pipelines.Kind, name, version string, pos problem.Pos) bool {
+		_, err := c.Compile(name+"@"+version, nil)
+		for _, p := range problemsOf(err, pos, string(kind)) {
+			if !reported[p] {
+				reported[p] = true
+				l.problems.Add(p)
+			}
+		}
+		return err == nil
+	}
+	soundSteps, soundPipelines := map[string][]*steps.Step{}, map[string][]*pipelines.Pipeline{}
+	for _, name := range slices.Sorted(maps.Keys(c.steps)) {
+		for _, s := range c.steps[name] {
+			if sound(pipelines.KindStep, s.Name, s.Version, s.Pos) {
+				soundSteps[name] = append(soundSteps[name], s)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.pipelines)) {
+		for _, p := range c.pipelines[name] {
+			if sound(pipelines.KindPipeline, p.Name, p.Version, p.Pos) {
+				soundPipelines[name] = append(soundPipelines[name], p)
+			}
+		}
+	}
+	c.steps, c.pipelines = soundSteps, soundPipelines
+	clear(c.compiled) // what was compiled while a broken definition was still there
+	for _, name := range slices.Sorted(maps.Keys(l.defined)) {
+		if strings.Contains(name, "@") {
+			continue
+		}
+		// What was sound beside a broken newer version can fail without it:
+		// then its problems are reported already.
+		if compiled, err := c.Compile(name, nil); err == nil {
+			c.tools = append(c.tools, c.tool(compiled))
+		}
+	}
+	slices.SortFunc(c.tools, func(a, b *Tool) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// readCapped reads a file of at most one byte more than a definition may
+// have: the reader of definitions refuses the rest in its own words.
+func readCapped(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return definition.ReadAll(f)
+}

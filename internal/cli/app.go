@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/local"
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/internal/sqlite"
+	"github.com/ligase-bio/ligase/uris"
+	"github.com/ligase-bio/ligase/uris/drivers"
+)
+
+// tenant owns what is run from a command line. Tenants come with the gateway;
+// one machine has one.
+const tenant = "default"
+
+// app is one call of the program: its flags, and what has been opened.
+type app struct {
+	Streams
+
+	dataFlag     string
+	catalogFlags []string
+	rootFlags    []string
+	json         bool
+
+	catalog         *catalog.Catalog
+	catalogProblems problem.Problems
+
+	blobs   *uris.Store
+	store   *sqlite.Store
+	service *runs.Service
+}
+
+// close releases what was opened.
+func (a *app) close() error {
+	var errs []error
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.blobs != nil {
+		errs = append(errs, a.blobs.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// dataDir is the folder that holds everything of this installation.
+func (a *app) dataDir() (string, error) {
+	for _, dir := range []string{a.dataFlag, a.Env("LIGASE_DATA")} {
+		if dir != "" {
+			return filepath.Abs(dir)
+		}
+	}
+	if dir := a.Env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ligase"), nil
+	}
+	if home := a.Env("HOME"); home != "" {
+		return filepath.Abs(filepath.Join(home, ".local", "share", "ligase"))
+	}
+	return "", usagef("There is no home folder to keep data in; give --data DIR or set LIGASE_DATA.")
+}
+
+// catalogDirs are the folders that were asked for.
+func (a *app) catalogDirs() []string {
+	if len(a.catalogFlags) > 0 {
+		return a.catalogFlags
+	}
+	return filepath.SplitList(a.Env("LIGASE_CATALOG"))
+}
+
+// loadCatalog reads the built-in library and the folders asked for, once.
+func (a *app) loadCatalog() (*catalog.Catalog, problem.Problems) {
+	if a.catalog != nil {
+		return a.catalog, a.catalogProblems
+	}
+	sources := catalog.Builtin()
+	var missing problem.Problems
+	for _, dir := range a.catalogDirs() {
+		source, err := catalog.Dir(dir)
+		if err != nil {
+			missing.Addf(problem.Pos{File: dir}, "", problem.NotAccessible, "Give a folder of definitions with --catalog.", "%v.", err)
+			continue
+		}
+		sources = append(sources, source)
+	}
+	a.catalog, a.catalogProblems = catalog.Load(sources...)
+	a.catalogProblems = append(missing, a.catalogProblems...)
+	return a.catalog, a.catalogProblems
+}
+
+// catalogOrWarn gives what is sound in the catalog and says how much is not.
+func (a *app) catalogOrWarn() *catalog.Catalog {
+	c, problems := a.loadCatalog()
+	if len(problems) > 0 {
+		fmt.Fprintf(a.Err, "ligase: %d problems in the catalog's folders; what has them is left out. See: ligase validate %s\n",
+			len(problems), strings.Join(a.catalogDirs(), " "))
+	}
+	return c
+}
+
+// orProblems explains why a tool was not found: the catalog's own problems,
+// when there are any.
+func (a *app) orProblems(err error) error {
+	if _, problems := a.loadCatalog(); errors.Is(err, problem.ErrNotFound) && len(problems) > 0 {
+		return problems
+	}
+	return err
+}
+
+// roots are the folders whose URIs may be read.
+func (a *app) roots(dataDir string) ([]uris.Root, uris.URI, error) {
+	root, err := uris.FromPath(filepath.Join(dataDir, "store"))
+	if err != nil {
+		return nil, uris.URI{}, err
+	}
+	roots := []uris.Root{{URI: root, Write: true}}
+	for _, text := range a.allowedRoots() {
+		u, err := uris.Parse(strings.TrimSuffix(text, "/"))
+		if err != nil {
+			return nil, uris.URI{}, usagef("--allow-root %s: %v", text, err)
+		}
+		roots = append(roots, uris.Root{URI: u})
+	}
+	return roots, root, nil
+}
+
+// allowedRoots are the roots that were asked for.
+func (a *app) allowedRoots() []string {
+	if len(a.rootFlags) > 0 {
+		return a.rootFlags
+	}
+	return strings.Fields(a.Env("LIGASE_ROOTS"))
+}
+
+// open opens the data folder and wires the service. The engine that it hands
+// runs to is a process of its own, unless one is given.
+func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, error)) (*runs.Service, error) {
+	if a.service != nil {
+		return a.service, nil
+	}
+	dataDir, err := a.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(dataDir, "store"), 0o700); err != nil {
+		return nil, fmt.Errorf("the data folder cannot be made: %w. Give another with --data DIR", err)
+	}
+	roots, root, err := a.roots(dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if a.blobs, err = uris.NewStore(uris.Options{Roots: roots, Openers: drivers.All(), Sync: true}); err != nil {
+		return nil, err
+	}
+	c, _ := a.loadCatalog()
+	if a.store, err = sqlite.Open(filepath.Join(dataDir, "ligase.db"), sqlite.Options{Types: c.Types()}); err != nil {
+		return nil, err
+	}
+	if engine == nil {
+		engine = a.remote
+	}
+	e, err := engine(dataDir, a.blobs)
+	if err != nil {
+		return nil, err
+	}
+	a.service, err = runs.NewService(runs.Options{
+		Store: a.store, Engine: e, Blobs: a.blobs, Root: root, Catalog: c, Clock: time.Now,
+	})
+	return a.service, err
+}
+
+// remote is the engine as seen from a command: another process, started when
+// it is needed.
+func (a *app) remote(dataDir string, blobs *uris.Store) (runs.Engine, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("this program's own path: %w", err)
+	}
+	idle := "10s"
+	if given := a.Env("LIGASE_ENGINE_IDLE"); given != "" {
+		idle = given
+	}
+	args := []string{"engine", "--data", dataDir, "--idle", idle}
+	for _, dir := range a.catalogDirs() {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--catalog", abs)
+	}
+	for _, root := range a.allowedRoots() {
+		args = append(args, "--allow-root", root)
+	}
+	return local.NewRemote(local.RemoteOptions{DataDir: dataDir, Self: self, Args: args, Blobs: blobs})
+}

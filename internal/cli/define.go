@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/baseline"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "validate DIR...",
+		Short: "check folders of definitions and print every problem",
+		Long: `Reads every *.yaml below the folders, together with the built-in library, and
+prints each problem as "file:line: path: sentence. fix". Exit code 3 when there
+are any.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sources := catalog.Builtin()
+			for _, dir := range args {
+				source, err := definitionSource(dir)
+				if err != nil {
+					return err
+				}
+				sources = append(sources, source)
+			}
+			c, problems := catalog.Load(sources...)
+			if len(problems) > 0 {
+				if !a.json {
+					for _, p := range problems {
+						fmt.Fprintln(a.Out, p)
+					}
+					return exitError{ExitInvalid, fmt.Sprintf("%d problems", len(problems))}
+				}
+				return problems
+			}
+			var own []string
+			for _, t := range c.Tools() {
+				for _, dir := range args {
+					if t.Origin == dir {
+						own = append(own, string(t.Kind)+" "+t.Name)
+					}
+				}
+			}
+			if a.json {
+				a.printJSON(map[string]any{"problems": []string{}, "tools": own})
+				return nil
+			}
+			fmt.Fprintf(a.Out, "sound: %s\n", strings.Join(append(own, fmt.Sprintf("%d types known", len(c.Types().Names()))), ", "))
+			return nil
+		},
+	}
+}
+
+// definitionSource is a folder, or the one file that was named.
+func definitionSource(path string) (catalog.Source, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		return catalog.File(path), nil
+	}
+	return catalog.Dir(path)
+}
+
+func (a *app) graphCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:               "graph TOOL",
+		Short:             "draw how a pipeline is wired, as Mermaid or DOT",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeTools,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, _ := a.loadCatalog()
+			compiled, err := c.Compile(args[0], nil)
+			if err != nil {
+				return a.orProblems(err)
+			}
+			var text string
+			switch format {
+			case "mermaid":
+				text = compiled.Graph().Mermaid()
+			case "dot":
+				text = compiled.Graph().DOT()
+			default:
+				return usagef("--format %s: there are mermaid and dot.", format)
+			}
+			if a.json {
+				a.printJSON(map[string]any{"tool": args[0], "format": format, "graph": text})
+				return nil
+			}
+			fmt.Fprint(a.Out, text)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "mermaid", "mermaid or dot")
+	return cmd
+}
+
+// inHand says what an argument of `catalog next` names: a type, a type in a
+// format, or the URI of an object.
+func (a *app) inHand(cmd *cobra.Command, text string) ([]steps.TypeFormat, error) {
+	types := a.catalogOrWarn().Types()
+	name, format, _ := strings.Cut(text, "/")
+	if types.Lookup(name) != nil {
+		if format != "" && types.FormatOf(name, format) == nil {
+			return nil, usagef("%s: %s has no format %q.", text, name, format)
+		}
+		return []steps.TypeFormat{{Type: name, Format: format}}, nil
+	}
+	if !looksLikeURI.MatchString(text) {
+		return nil, usagef("%s is neither a type nor a URI. Types: %s.", text, strings.Join(types.Names(), ", "))
+	}
+	u, err := uris.Parse(text)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	service, err := a.open(nil)
+	if err != nil {
+		return nil, err
+	}
+	return service.Describe(cmd.Context(), tenant, u)
+}
+
+func (a *app) baselineCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                "baseline NAME [flags]",
+		Short:              "run one of the library's CPU baselines as a command",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if code := baseline.Run(cmd.Context(), args, a.In, a.Out, a.Err); code != 0 {
+				return exitError{code: code}
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print the version, and where data is kept",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := a.dataDir()
+			if err != nil {
+				dir = ""
+			}
+			if a.json {
+				a.printJSON(map[string]any{"version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "data": dir})
+				return nil
+			}
+			fmt.Fprintf(a.Out, "ligase %s (%s, %s/%s)\ndata: %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filepath.Clean(dir))
+			return nil
+		},
+	}
+}
