@@ -19,7 +19,7 @@ func (g *Graph) Mermaid() string {
 		if g.scopes.node[n] != rootScope {
 			open, shut = "[[", "]]"
 		}
-		fmt.Fprintf(&b, "    n%d%s%s%s\n", n, open, mermaidText(g.caption(n)...), shut)
+		fmt.Fprintf(&b, "    n%d%s%s%s\n", g.rank[n], open, mermaidText(g.caption(n)...), shut)
 	}
 	for i := range g.outputs {
 		fmt.Fprintf(&b, "    out%d([%s])\n", i, mermaidText(g.outputs[i].name))
@@ -45,7 +45,7 @@ func (g *Graph) DOT() string {
 		if g.scopes.node[n] != rootScope {
 			border = ", peripheries=2"
 		}
-		fmt.Fprintf(&b, "    n%d [label=%s%s];\n", n, dotText(g.caption(n)...), border)
+		fmt.Fprintf(&b, "    n%d [label=%s%s];\n", g.rank[n], dotText(g.caption(n)...), border)
 	}
 	for i := range g.outputs {
 		fmt.Fprintf(&b, "    out%d [label=%s, shape=ellipse];\n", i, dotText(g.outputs[i].name))
@@ -81,7 +81,7 @@ func (g *Graph) arrows(draw func(from, to, label string, kind arrow)) {
 		if node == boundary {
 			return fmt.Sprintf("in%d", port)
 		}
-		return fmt.Sprintf("n%d", node)
+		return fmt.Sprintf("n%d", g.rank[node])
 	}
 	for _, n := range g.order {
 		for p := range g.nodes[n].Inputs {
@@ -91,7 +91,7 @@ func (g *Graph) arrows(draw func(from, to, label string, kind arrow)) {
 			}
 			kind := plain
 			switch {
-			case g.isEach(w):
+			case g.isEach(w) || w.mode == takesItem && g.sourcePort(w.from, w.fromPort).Many:
 				kind = scatters
 			case w.mode == gathers && w.meet != g.gives(w.from, w.fromPort):
 				kind = collects

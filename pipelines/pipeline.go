@@ -1,3 +1,11 @@
+// Package pipelines turns definitions of composite tools into plans.
+//
+// [Parse] reads a definition. [Compile] resolves the names in it, inlines the
+// pipelines that it uses, checks every wire and parameter, and gives a
+// [Compiled]: all that does not depend on a call's arguments. [Compiled.Bind]
+// checks those and gives the [Plan] of a run. Each reports everything that is
+// wrong at once; the bytes and digests of what they make are the same each
+// time.
 package pipelines
 
 import (
@@ -37,10 +45,12 @@ type Node struct {
 // Argument binds one input or parameter of a node's step. Exactly one of
 // From, Param and Value is set.
 type Argument struct {
-	Name  string
-	From  *dag.Endpoint // node.port or $inputs.x
-	Param string        // $params.x: a parameter of the pipeline
-	Value any           // a literal, for a parameter: as YAML gave it
+	Name string
+	// From is node.port or $inputs.x. Text that looks like node.port but is
+	// given to a string parameter is meant literally.
+	From  *dag.Endpoint
+	Param string // $params.x: a parameter of the pipeline
+	Value any    // a literal, for a parameter: as YAML gave it
 	Pos   problem.Pos
 }
 
@@ -66,6 +76,9 @@ type Ref struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 }
+
+// String gives "name@version".
+func (r Ref) String() string { return r.Name + "@" + r.Version }
 
 // Resolver finds the definitions that a pipeline uses. The catalog is one.
 type Resolver interface {

@@ -20,7 +20,8 @@ type Compiled struct {
 	Nodes   []CompiledNode         `json:"nodes"` // in a stable topological order
 
 	graph  *dag.Graph
-	digest string
+	digest func() string
+	limits map[string][]limit // by parameter: the nodes' parameters that it sets
 }
 
 // CompiledOutput is a port of the whole.
@@ -78,7 +79,7 @@ type Arguments struct {
 // Plan is what one run will do: a compiled pipeline with its arguments bound
 // and checked. It is engine-neutral and deterministic.
 type Plan struct {
-	Compiled *Compiled
-	Inputs   map[string][]Input
-	Params   map[string]steps.Value // every parameter that is set, defaults included
+	Compiled *Compiled              `json:"compiled"`
+	Inputs   map[string][]Input     `json:"inputs,omitempty"`
+	Params   map[string]steps.Value `json:"params,omitempty"` // every parameter that is set, defaults included
 }
