@@ -29,6 +29,10 @@ type Store interface {
 
 	List(ctx context.Context, f RunFilter) (RunPage, error)
 	Tasks(ctx context.Context, id ID, f TaskFilter) (TaskPage, error)
+	// Nodes counts a run's tasks by node, in order of node.
+	Nodes(ctx context.Context, id ID) ([]NodeStatus, error)
+
+	// Events returns what happened after the event of that number, in order.
 	Events(ctx context.Context, id ID, after int64, limit int) ([]Event, error)
 
 	// Output looks up an object that a run committed. problem.ErrNotFound when
@@ -96,6 +100,18 @@ type TaskFilter struct {
 type TaskPage struct {
 	Tasks []TaskStatus
 	Next  string
+}
+
+// NodeStatus is how far a node is: counts of its tasks that are known of.
+type NodeStatus struct {
+	Node     string  `json:"node"`
+	Total    int     `json:"total"`
+	Done     int     `json:"done"` // succeeded, failed, cancelled and skipped
+	Failed   int     `json:"failed,omitempty"`
+	Skipped  int     `json:"skipped,omitempty"`
+	Running  int     `json:"running,omitempty"`
+	Fraction float64 `json:"fraction,omitempty"` // 0–1: the mean of the running attempts, as far as they tell
+	Message  string  `json:"message,omitempty"`  // of the running attempt, or of one that waits
 }
 
 // OutputRef is an object that a run made.

@@ -1,14 +1,19 @@
 package runs
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
+	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
 )
 
 // Summary is the small JSON that a run boils down to: the one shape that
-// every surface shows.
+// every surface shows. It has at most [SummaryBytes], whatever the run's size.
 type Summary struct {
 	RunID        ID                    `json:"run_id"`
 	WorkflowName string                `json:"workflow_name"`
@@ -26,6 +31,13 @@ type Summary struct {
 	ResourceURI  string                `json:"resource_uri"`
 }
 
+const (
+	// SummaryBytes is how long the JSON of a summary is at most.
+	SummaryBytes = 4 << 10
+	// SummaryURIs is how many URIs of a port that gives many a summary shows.
+	SummaryURIs = 3
+)
+
 // OutputList is the value of an output port. A port that gives one is a JSON
 // string, the URI; one that gives many an object with the count, the first
 // few URIs, and the resource that pages through the rest.
@@ -36,8 +48,38 @@ type OutputList struct {
 	Resource string
 }
 
-// SummaryURIs is how many URIs of a port that gives many a summary shows.
-const SummaryURIs = 3
+// manyOutputs is the JSON of an OutputList of many.
+type manyOutputs struct {
+	Count    int        `json:"count"`
+	URIs     []uris.URI `json:"uris,omitempty"`
+	Resource string     `json:"resource"`
+}
+
+// MarshalJSON writes a string for one, an object for many.
+func (l OutputList) MarshalJSON() ([]byte, error) {
+	if !l.Many && len(l.URIs) == 1 {
+		return json.Marshal(l.URIs[0])
+	}
+	return json.Marshal(manyOutputs{l.Count, l.URIs, l.Resource})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (l *OutputList) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte{'"'}) {
+		var u uris.URI
+		if err := json.Unmarshal(data, &u); err != nil {
+			return err
+		}
+		*l = OutputList{Count: 1, URIs: []uris.URI{u}}
+		return nil
+	}
+	var m manyOutputs
+	if err := json.Unmarshal(data, &m); err != nil {
+		return err
+	}
+	*l = OutputList{Many: true, Count: m.Count, URIs: m.URIs, Resource: m.Resource}
+	return nil
+}
 
 // NextStep is something to do with an output: the input port of a tool that
 // it fits.
@@ -45,4 +87,141 @@ type NextStep struct {
 	Tool   string `json:"tool"`
 	Input  string `json:"input"`
 	Output string `json:"output"`
+}
+
+// ResourceURI names a run's summary as a resource.
+func ResourceURI(id ID) string { return fmt.Sprintf("resource://runs/%s/summary", id) }
+
+// OutputResource names the listing of an output port as a resource.
+func OutputResource(id ID, port string) string {
+	return fmt.Sprintf("resource://runs/%s/outputs/%s", id, port)
+}
+
+// summaryOf is the final summary of a run that has ended, else what is known.
+func (s *Service) summaryOf(ctx context.Context, run Run) (Summary, error) {
+	if run.State.Terminal() && run.Summary != nil {
+		var sum Summary
+		if err := json.Unmarshal(run.Summary, &sum); err != nil {
+			return Summary{}, fmt.Errorf("the summary of run %s: %w", run.ID, err)
+		}
+		return sum, nil
+	}
+	facts, err := s.facts(ctx, run)
+	if err != nil {
+		return Summary{}, err
+	}
+	return Summarize(facts), nil
+}
+
+// facts gathers what a summary is made of: a few rows, however many tasks
+// there are.
+func (s *Service) facts(ctx context.Context, run Run) (Facts, error) {
+	plan, err := s.store.Plan(ctx, run.ID)
+	if err != nil {
+		return Facts{}, err
+	}
+	f := Facts{Run: run, Plan: plan, Outputs: map[string]OutputPage{}, Metrics: map[string]map[string]float64{}}
+	c := plan.Compiled
+	for _, o := range c.Outputs {
+		page, err := s.store.Outputs(ctx, run.ID, OutputFilter{Node: o.From.Node, Port: o.From.Port, Limit: SummaryURIs})
+		if err != nil {
+			return Facts{}, err
+		}
+		f.Outputs[o.Port.Name] = page
+		if _, done := f.Metrics[o.From.Node]; done {
+			continue
+		}
+		tasks, err := s.store.Tasks(ctx, run.ID, TaskFilter{Node: o.From.Node, Limit: 1})
+		if err != nil {
+			return Facts{}, err
+		}
+		if len(tasks.Tasks) == 1 && tasks.Tasks[0].Index == "" && tasks.Tasks[0].Result != nil {
+			f.Metrics[o.From.Node] = tasks.Tasks[0].Result.Metrics
+		}
+	}
+	if run.State == Succeeded {
+		f.Next = s.nextSteps(c)
+	}
+	return f, nil
+}
+
+const (
+	nextOfOutput = 3
+	nextOfAll    = 6
+)
+
+// nextSteps is what can be done with a tool's outputs.
+func (s *Service) nextSteps(c *pipelines.Compiled) []NextStep {
+	var next []NextStep
+	for _, o := range c.Outputs {
+		step := c.StepOf(o.From.Node)
+		if step == nil {
+			continue
+		}
+		p := step.Output(o.From.Port)
+		if p == nil || len(p.Formats) != 1 {
+			continue
+		}
+		n := 0
+		for _, fit := range s.catalog.Next(p.Type, p.Formats[0]) {
+			if n == nextOfOutput || len(next) == nextOfAll {
+				break
+			}
+			if fit.Tool.Name == c.Tool.Name {
+				continue
+			}
+			next = append(next, NextStep{Tool: fit.Tool.Name, Input: fit.Input, Output: o.Port.Name})
+			n++
+		}
+	}
+	return next
+}
+
+// finalSummary is the summary of the run as it will be once an end has been
+// recorded; nil when that end is of no consequence.
+func (s *Service) finalSummary(ctx context.Context, o *Observation) ([]byte, error) {
+	run, err := s.runOf(ctx, o.RunID)
+	if err != nil || run == nil || run.Generation != o.Generation || run.State.Terminal() {
+		return nil, err
+	}
+	run.State, run.Failure, run.FinishedAt, run.Waiting = o.State, o.Failure, o.Time.UTC(), ""
+	if o.Progress != nil {
+		run.Progress = *o.Progress
+	}
+	facts, err := s.facts(ctx, *run)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(Summarize(facts))
+}
+
+// runOf finds a run whose tenant may not be at hand; nil when it is not active.
+func (s *Service) runOf(ctx context.Context, id ID) (*Run, error) {
+	if tenant, ok := s.desk.tenantOf(id); ok {
+		run, err := s.store.Get(ctx, tenant, id)
+		return &run, err
+	}
+	active, err := s.store.Active(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range active {
+		if active[i].ID == id {
+			return &active[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// writeSummary adds the summary that is missing from a run that has ended.
+func (s *Service) writeSummary(ctx context.Context, run Run) error {
+	facts, err := s.facts(ctx, run)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(Summarize(facts))
+	if err != nil {
+		return err
+	}
+	return s.store.SetSummary(ctx, run.ID, data)
 }

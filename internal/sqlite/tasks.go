@@ -18,7 +18,7 @@ type taskKey struct {
 	Node  string `json:"n"`
 	Index string `json:"x"`
 	Port  string `json:"p,omitempty"`
-	Item  int    `json:"i,omitempty"`
+	Item  int    `json:"i"`
 }
 
 // Tasks returns a page of a run's tasks, in order of node and index.
@@ -84,6 +84,67 @@ func (s *Store) Tasks(ctx context.Context, id runs.ID, f runs.TaskFilter) (runs.
 		}
 	}
 	return page, nil
+}
+
+// Nodes counts a run's tasks by node.
+func (s *Store) Nodes(ctx context.Context, id runs.ID) ([]runs.NodeStatus, error) {
+	seq, err := s.seqOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	// What is settled is only counted; of what is not, the bodies tell more,
+	// and never are there many that run.
+	rows, err := s.reads.QueryContext(ctx, `SELECT node, count(*), sum(settled = 2), sum(state = 'failed'), sum(state = 'skipped'), sum(state = 'running')
+		FROM tasks WHERE run = ? GROUP BY node ORDER BY node`, seq)
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	nodes, err := all(rows, func(sc scanner) (n runs.NodeStatus, err error) {
+		err = sc.Scan(&n.Node, &n.Total, &n.Done, &n.Failed, &n.Skipped, &n.Running)
+		return n, err
+	})
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	for i := range nodes {
+		if n := &nodes[i]; n.Running > 0 || n.Done < n.Total {
+			if err := s.describeNode(ctx, seq, n); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nodes, nil
+}
+
+// describeNode adds what the unsettled tasks of a node say.
+func (s *Store) describeNode(ctx context.Context, seq int64, n *runs.NodeStatus) error {
+	state := runs.Running
+	if n.Running == 0 {
+		state = runs.Pending
+	}
+	rows, err := s.reads.QueryContext(ctx, "SELECT body FROM tasks WHERE run = ? AND node = ? AND state = ? ORDER BY ix LIMIT 64",
+		seq, n.Node, string(state))
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	tasks, err := all(rows, func(sc scanner) (t runs.TaskStatus, err error) {
+		var body []byte
+		if err := sc.Scan(&body); err != nil {
+			return t, err
+		}
+		err = json.Unmarshal(body, &t)
+		return t, err
+	})
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	for _, t := range tasks {
+		n.Fraction += t.Fraction / float64(len(tasks))
+		if n.Message == "" {
+			n.Message = t.Message
+		}
+	}
+	return nil
 }
 
 // joinOutputs gives the results of the tasks from first to last their outputs
@@ -200,4 +261,3 @@ func (s *Store) Output(ctx context.Context, tenant string, uri uris.URI) (runs.O
 	}
 	return runs.OutputRef{}, fmt.Errorf("%s: %w", uri, problem.ErrNotFound)
 }
-

@@ -1,0 +1,9 @@
+package runs
+
+// SetFailpoint lets a test end submits at a point, as a crash would: claimed,
+// inputs, row, handed.
+func (o *Options) SetFailpoint(f func(point string) error) { o.failpoint = f }
+
+func WorkflowName(tool, implementation string, id ID) string {
+	return workflowName(tool, implementation, id)
+}

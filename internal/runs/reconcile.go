@@ -1,0 +1,345 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// desk is what this process knows of the runs that it gives to its engine. It
+// is only a memory: losing it costs repeated calls, all of which are
+// idempotent.
+type desk struct {
+	mu      sync.Mutex
+	files   map[ID]*file
+	watched bool // by a reconciler, who clears up; else nothing is kept that need not be
+	kicked  chan struct{}
+}
+
+// file is one run on the desk.
+type file struct {
+	tenant     string
+	generation int
+	opened     time.Time
+	busy       bool // a call to the engine is under way
+	handed     bool
+	cancelSent bool
+	failures   int       // in a row
+	next       time.Time // not before; monotonic
+	why        string    // what the last failure was
+}
+
+const (
+	firstPause = 100 * time.Millisecond
+	mostPause  = 30 * time.Second
+)
+
+func newDesk() *desk { return &desk{files: map[ID]*file{}, kicked: make(chan struct{}, 1)} }
+
+// wake makes the reconciler look at once.
+func (d *desk) wake() {
+	select {
+	case d.kicked <- struct{}{}:
+	default:
+	}
+}
+
+func (d *desk) watch() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.watched = true
+}
+
+// clear forgets all but the runs that were active at a moment. A run stays on
+// the desk until it is known to have ended, or a late look at an old list
+// would hand it over again.
+func (d *desk) clear(active map[ID]bool, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, f := range d.files {
+		if !active[id] && !f.busy && f.opened.Before(at) {
+			delete(d.files, id)
+		}
+	}
+}
+
+// due reports whether a failed call is to be tried again.
+func (d *desk) due(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range d.files {
+		if f.failures > 0 && !now.Before(f.next) {
+			return true
+		}
+	}
+	return false
+}
+
+// take claims the run for one call to the engine, if wanted says that one is
+// needed and no other is under way.
+func (d *desk) take(r *Run, wanted func(f *file) bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.files[r.ID]
+	if f == nil || f.generation < r.Generation {
+		f = &file{tenant: r.Tenant, generation: r.Generation, opened: time.Now()}
+		d.files[r.ID] = f
+	}
+	if f.generation != r.Generation || f.busy || !wanted(f) || (f.failures > 0 && time.Now().Before(f.next)) {
+		return false
+	}
+	f.busy = true
+	return true
+}
+
+// give ends what take began. It reports whether the reason for a failure is
+// news.
+func (d *desk) give(id ID, err error, done func(f *file)) (news bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.files[id]
+	if f == nil {
+		return err != nil
+	}
+	f.busy = false
+	if err == nil {
+		f.failures, f.why = 0, ""
+		done(f)
+		if !d.watched {
+			delete(d.files, id)
+		}
+		return false
+	}
+	news = f.why != err.Error()
+	f.why = err.Error()
+	f.next = time.Now().Add(min(firstPause<<min(f.failures, 16), mostPause))
+	f.failures++
+	return news
+}
+
+func (d *desk) tenantOf(id ID) (string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.files[id]
+	if f == nil {
+		return "", false
+	}
+	return f.tenant, true
+}
+
+func (d *desk) handed(r *Run) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.files[r.ID]
+	return f != nil && f.generation == r.Generation && f.handed
+}
+
+// handOverNow gives a run to the engine on the way of a call. That it is not
+// taken is no error of the call: the reconciler goes on trying.
+func (s *Service) handOverNow(ctx context.Context, run Run, plan *pipelines.Plan) {
+	if !s.handOver(ctx, run, plan) {
+		s.desk.wake()
+	}
+}
+
+// handOver gives a run to the engine, unless it has it already. A nil plan is
+// read from the store.
+func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan) bool {
+	if !s.desk.take(&run, func(f *file) bool { return !f.handed }) {
+		return false
+	}
+	var err error
+	if plan == nil {
+		plan, err = s.store.Plan(ctx, run.ID)
+	}
+	if err == nil {
+		err = s.engine.Submit(ctx, Job{
+			ID: run.ID, Tenant: run.Tenant, Generation: run.Generation, Workflow: run.Workflow,
+			Digest: run.Digest, Plan: plan, Folder: folderOf(run), CreatedAt: run.CreatedAt,
+		})
+	}
+	news := s.desk.give(run.ID, err, func(f *file) { f.handed = true })
+	switch {
+	case err == nil:
+		return true
+	case ctx.Err() != nil:
+	case errors.Is(err, problem.ErrConflict):
+		// Another run sits in its place, and trying again will not move it.
+		s.note(ctx, Observation{State: Failed, Failure: &steps.Failure{
+			Code: steps.FailUnknown, Message: fmt.Sprintf("The %s engine did not take the run: %v.", s.engine.Name(), err),
+			Hint: "Submit it again with a new request id.",
+		}}, run)
+	case news:
+		waiting := fmt.Sprintf("waiting: the %s engine does not take runs now (%v)", s.engine.Name(), err)
+		s.note(ctx, Observation{Waiting: &waiting}, run)
+	}
+	return false
+}
+
+// note records something that the service itself has seen of a run.
+func (s *Service) note(ctx context.Context, o Observation, run Run) {
+	o.RunID, o.Generation, o.Time = run.ID, run.Generation, s.clock().UTC()
+	if err := s.observe(ctx, []Observation{o}); err != nil && ctx.Err() == nil {
+		s.log.Error("recording a run", "run", run.ID, "error", err)
+	}
+}
+
+// Reconcile drives the engine until ctx ends: it takes up the runs that were
+// active when the last process ended, hands over those that this and other
+// processes submit, carries out cancel intents, records what the engine
+// observes, and writes summaries that are missing. Exactly one process does
+// this for an engine. It returns nil once ctx has ended and the engine has
+// stopped, or the engine's error.
+func (s *Service) Reconcile(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.desk.watch()
+	ended := make(chan error, 1)
+	go func() { ended <- s.engine.Run(ctx, s.observe) }()
+
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	var (
+		seen  = int64(-1)
+		rest  time.Time // sweeping takes at most a fifth of the time, however many runs there are
+		fault string
+	)
+	for look := true; ; look = false {
+		now := time.Now()
+		version, err := s.store.Version(ctx)
+		if err == nil && (look || version != seen || s.desk.due(now)) && !now.Before(rest) {
+			if err = s.sweep(ctx); err == nil {
+				seen = version
+			}
+			took := time.Since(now)
+			rest = now.Add(5 * took)
+		}
+		if ctx.Err() == nil {
+			fault = s.logOnce(fault, err)
+		}
+		select {
+		case err := <-ended:
+			if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
+				return nil
+			}
+			if err == nil {
+				err = errors.New("the engine stopped by itself")
+			}
+			return err
+		case <-ctx.Done():
+			if err := <-ended; err != nil && !errors.Is(err, ctx.Err()) {
+				return err
+			}
+			return nil
+		case <-s.desk.kicked:
+			seen = -1
+		case <-tick.C:
+		}
+	}
+}
+
+// logOnce logs an error unless it is the one that was logged last.
+func (s *Service) logOnce(last string, err error) string {
+	if err == nil {
+		return ""
+	}
+	if err.Error() != last {
+		s.log.Error("looking after the runs; trying again", "error", err)
+	}
+	return err.Error()
+}
+
+// sweep looks at every run that is not done with, once.
+func (s *Service) sweep(ctx context.Context) error {
+	at := time.Now()
+	active, err := s.store.Active(ctx)
+	if err != nil {
+		return err
+	}
+	ids := make(map[ID]bool, len(active))
+	for _, r := range active {
+		ids[r.ID] = true
+	}
+	s.desk.clear(ids, at)
+	for _, r := range active {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case r.State.Terminal():
+			if err := s.writeSummary(ctx, r); err != nil {
+				return err
+			}
+		case r.CancelRequested:
+			s.carryOutCancel(ctx, r)
+		default:
+			s.handOver(ctx, r, nil)
+		}
+	}
+	return nil
+}
+
+// carryOutCancel makes the intent true.
+func (s *Service) carryOutCancel(ctx context.Context, r Run) {
+	if !s.desk.handed(&r) && r.State == Running && !s.handOver(ctx, r, nil) {
+		// It ran under a process that is gone. Only an engine that has the run
+		// can end what may be left of it, so it is handed over first; this is
+		// tried again.
+		return
+	}
+	wasHanded := s.desk.handed(&r)
+	if !s.desk.take(&r, func(f *file) bool { return !f.cancelSent }) {
+		return
+	}
+	err := s.engine.Cancel(ctx, r.ID)
+	news := s.desk.give(r.ID, err, func(f *file) { f.cancelSent = true })
+	if err != nil {
+		if news && ctx.Err() == nil {
+			s.log.Warn("the engine did not cancel a run; trying again", "run", r.ID, "error", err)
+		}
+		return
+	}
+	if !wasHanded { // the engine has never had it, so nobody else will say that it has ended
+		s.note(ctx, Observation{State: Cancelled, Event: &Event{Kind: "finished", Message: "cancelled before it started"}}, r)
+	}
+}
+
+// observe is the Sink: it records what an engine saw. A run that ends gets its
+// summary in the same transaction, made of what was recorded before.
+func (s *Service) observe(ctx context.Context, batch []Observation) error {
+	// What the engine has seen is kept also while everything is being stopped.
+	ctx = context.WithoutCancel(ctx)
+	var during, ends []Observation
+	for _, o := range batch {
+		if o.State.Terminal() {
+			ends = append(ends, o)
+		} else {
+			during = append(during, o)
+		}
+	}
+	if len(during) > 0 {
+		if err := s.store.Apply(ctx, during); err != nil {
+			return err
+		}
+	}
+	if len(ends) == 0 {
+		return nil
+	}
+	for i := range ends {
+		summary, err := s.finalSummary(ctx, &ends[i])
+		if err != nil {
+			// Better an end without a summary, which the next sweep adds, than
+			// none.
+			s.log.Error("summarizing a run; trying again", "run", ends[i].RunID, "error", err)
+			s.desk.wake()
+		}
+		ends[i].Summary = summary
+	}
+	return s.store.Apply(ctx, ends)
+}

@@ -1,0 +1,437 @@
+package runs
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// resolution is what was found of a call's inputs.
+type resolution struct {
+	inputs   map[string][]pipelines.Input
+	writes   []inlineValue
+	problems problem.Problems
+}
+
+// inlineValue is a value given in the call, to be written once the run is
+// claimed.
+type inlineValue struct {
+	at      uris.URI
+	content []byte
+}
+
+const (
+	headBytes = 64 << 10 // what content checks look at
+	looking   = 16       // objects looked at in parallel
+	maxValues = 100_000  // of one port
+)
+
+// resolve looks at each input: objects by their commit record, else by name
+// and first bytes; content given in the call is normalised, checked and given
+// its place in folder. Inputs that are wrong are in problems, and in inputs as
+// far as they are known, so that binding finds what else is wrong.
+func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compiled, folder uris.RunFolder, given map[string][]InputValue) (*resolution, error) {
+	r := &resolution{inputs: map[string][]pipelines.Input{}}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(looking)
+	type looked struct {
+		problem *problem.Problem
+		write   *inlineValue
+	}
+	results := map[string][]looked{}
+	names := slices.Sorted(maps.Keys(given))
+	for _, name := range names {
+		values := given[name]
+		if len(values) > maxValues {
+			r.problems.Addf(problem.Pos{}, "inputs."+name, problem.TooLarge, "Split the call.", "There are %d values; at most %d are taken.", len(values), maxValues)
+			values = values[:1]
+		}
+		r.inputs[name] = make([]pipelines.Input, len(values))
+		results[name] = make([]looked, len(values))
+		port := inputPort(c, name)
+		for i, v := range values {
+			if port == nil { // binding says that there is no such input
+				r.inputs[name][i] = pipelines.Input{URI: v.URI}
+				continue
+			}
+			item, where := -1, "inputs."+name
+			if port.Many {
+				item = i
+				where = fmt.Sprintf("inputs.%s[%d]", name, i)
+			}
+			into, out := &r.inputs[name][i], &results[name][i]
+			if v.URI.IsZero() {
+				*into, out.write, out.problem = s.inline(port, folder, item, v)
+			} else {
+				group.Go(func() (err error) {
+					*into, out.problem, err = s.object(ctx, tenant, port, v.URI)
+					if out.problem != nil {
+						out.problem.Path = where
+					}
+					return err
+				})
+				continue
+			}
+			if out.problem != nil {
+				out.problem.Path = where
+			}
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		for _, l := range results[name] {
+			if l.problem != nil {
+				r.problems.Add(*l.problem)
+			}
+			if l.write != nil {
+				r.writes = append(r.writes, *l.write)
+			}
+		}
+	}
+	return r, nil
+}
+
+// inputPort is an input of the whole, with the formats that it takes.
+func inputPort(c *pipelines.Compiled, name string) *steps.Port {
+	p := steps.FindPort(c.Inputs, name)
+	if p == nil || len(p.Formats) > 0 {
+		return p
+	}
+	port := *p
+	if g := c.Graph(); g != nil {
+		port.Formats = g.InputFormats(name)
+	}
+	return &port
+}
+
+// accepted are the formats that a port takes.
+func (s *Service) accepted(port *steps.Port) []string {
+	if len(port.Formats) > 0 {
+		return port.Formats
+	}
+	var names []string
+	if t := s.catalog.Types().Lookup(port.Type); t != nil {
+		for i := range t.Formats {
+			names = append(names, t.Formats[i].Name)
+		}
+	}
+	return names
+}
+
+// object looks at an input that is given by its URI.
+func (s *Service) object(ctx context.Context, tenant string, port *steps.Port, u uris.URI) (pipelines.Input, *problem.Problem, error) {
+	in := pipelines.Input{URI: u, Origin: u.Base()}
+	if err := s.blobs.Allowed(u, false); err != nil {
+		return in, &problem.Problem{Code: problem.NotAllowed, Message: sentence(err)}, nil
+	}
+	known, err := s.record(ctx, tenant, u)
+	switch {
+	case errors.Is(err, problem.ErrNotFound):
+		return in, &problem.Problem{Code: problem.NotAccessible, Message: sentence(err), Fix: "Check the URI; `ligase outputs RUN` lists those of a run."}, nil
+	case err != nil:
+		return in, nil, err
+	case known != nil:
+		in = *known
+	default:
+		p, err := s.stranger(ctx, port, &in)
+		if p != nil || err != nil {
+			return in, p, err
+		}
+	}
+	p, err := s.counted(ctx, port, in, func() (io.ReadCloser, error) { return s.blobs.Open(ctx, in.URI) })
+	return in, p, err
+}
+
+// record looks up what a run says of an object below our own root: nil when
+// it is none of ours. Another tenant's object is not found, word for word as
+// one that is not there.
+func (s *Service) record(ctx context.Context, tenant string, u uris.URI) (*pipelines.Input, error) {
+	if !s.layout.Root.Join("runs").Contains(u) {
+		return nil, nil
+	}
+	absent := fmt.Errorf("%s: %w", u, problem.ErrNotFound)
+	if ref, err := s.store.Output(ctx, tenant, u); err == nil {
+		return inputOf(ref.Object, ref.Node, ref.Port, string(ref.RunID)), nil
+	} else if !errors.Is(err, problem.ErrNotFound) {
+		return nil, err
+	}
+	rel, _ := s.layout.Root.Rel(u)
+	parts := strings.SplitN(rel, "/", 4)
+	if len(parts) < 4 {
+		return nil, absent
+	}
+	if owns, err := s.owns(ctx, tenant, ID(parts[1])); err != nil || !owns {
+		return nil, cmp.Or(err, absent)
+	}
+	if parts[2] == "input" { // what an earlier call brought along: looked at like any file
+		return nil, nil
+	}
+	// The index does not have it (yet): the commit record is what counts.
+	ref, ok := s.layout.Object(u)
+	if !ok {
+		return nil, absent
+	}
+	data, err := s.blobs.ReadAll(ctx, s.layout.Run(ref.RunID).Result(ref.Node, ref.Index), maxMeta)
+	if errors.Is(err, problem.ErrNotFound) {
+		return nil, absent
+	}
+	if err != nil {
+		return nil, err
+	}
+	var result steps.Result
+	if err := json.Unmarshal(data, &result); err != nil {
+		return nil, fmt.Errorf("the commit record of %s in %s: %w", ref.Node, ref.RunID, err)
+	}
+	for _, o := range result.Outputs[ref.Port] {
+		if o.URI == u {
+			return inputOf(o, ref.Node, ref.Port, ref.RunID), nil
+		}
+	}
+	return nil, absent
+}
+
+// owns reports whether a run folder is the tenant's: by the store, or, for
+// runs that it does not know, by the claim.
+func (s *Service) owns(ctx context.Context, tenant string, id ID) (bool, error) {
+	if _, err := s.store.Get(ctx, tenant, id); err == nil {
+		return true, nil
+	} else if !errors.Is(err, problem.ErrNotFound) {
+		return false, err
+	}
+	c, err := s.readClaim(ctx, id)
+	if errors.Is(err, problem.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && c.Tenant == tenant, err
+}
+
+func inputOf(o steps.Object, node, port, run string) *pipelines.Input {
+	return &pipelines.Input{
+		URI: o.URI, SHA256: o.SHA256, Size: o.Size, Type: o.Type, Format: o.Format,
+		Origin: fmt.Sprintf("%s.%s of %s", node, port, run),
+	}
+}
+
+// stranger looks at an object that no run of ours made.
+func (s *Service) stranger(ctx context.Context, port *steps.Port, in *pipelines.Input) (*problem.Problem, error) {
+	found, err := s.blobs.Stat(ctx, in.URI)
+	if err == nil && found.IsFolder {
+		return &problem.Problem{Code: problem.NotAccessible, Message: fmt.Sprintf("%s is a folder.", in.URI), Fix: "Give the URI of an object in it."}, nil
+	}
+	var head []byte
+	if err == nil {
+		in.Size = found.Size
+		head, err = s.blobs.Head(ctx, in.URI, headBytes)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, problem.ErrUnavailable):
+		return nil, err
+	case err != nil:
+		return &problem.Problem{Code: problem.NotAccessible, Message: sentence(err), Fix: "Check the URI and that it can be read from here."}, nil
+	}
+	tf, p := s.sniff(port, in.URI.Base(), head, int64(len(head)) >= found.Size)
+	in.Type, in.Format = tf.Type, tf.Format
+	return p, nil
+}
+
+// sniff decides, by a name and the first bytes, as what a port can take an
+// object. Where it cannot, it either says why, or gives the type that the
+// object seems to have: then binding says that this does not fit.
+func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) (steps.TypeFormat, *problem.Problem) {
+	types := s.catalog.Types()
+	ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+	formats := s.accepted(port)
+	var refused error
+	for _, byExtension := range []bool{true, false} {
+		for _, name := range formats {
+			f := types.FormatOf(port.Type, name)
+			if f == nil || slices.Contains(f.Extensions, ext) != byExtension {
+				continue
+			}
+			if !byExtension && ext != "" {
+				continue // a name that says something else is believed
+			}
+			err := types.CheckPort(*port, name, head, whole)
+			if err == nil {
+				return steps.TypeFormat{Type: port.Type, Format: name}, nil
+			}
+			if refused == nil {
+				refused = err
+			}
+		}
+	}
+	if refused != nil {
+		return steps.TypeFormat{}, &problem.Problem{Code: problem.Invalid, Message: fmt.Sprintf("%s: %s", label(name), sentence(refused))}
+	}
+	if guesses := types.Guess(name, head, whole); len(guesses) > 0 {
+		for _, g := range guesses {
+			if types.Fits(g.Type, port.Type) && slices.Contains(formats, g.Format) {
+				return g, nil
+			}
+		}
+		return guesses[0], nil
+	}
+	return steps.TypeFormat{}, &problem.Problem{
+		Code:    problem.TypeMismatch,
+		Message: fmt.Sprintf("%s is of no type that is known here; %s takes %s as %s.", label(name), port.Name, port.Type, strings.Join(formats, " or ")),
+		Fix:     "Name the file with the extension of its format.",
+	}
+}
+
+func label(name string) string {
+	if name == "" {
+		return "The value"
+	}
+	return name
+}
+
+// inline places a value that the call itself brings.
+func (s *Service) inline(port *steps.Port, folder uris.RunFolder, item int, v InputValue) (pipelines.Input, *inlineValue, *problem.Problem) {
+	in := pipelines.Input{Origin: v.Name}
+	if in.Origin == "" {
+		in.Origin = "the value given"
+	}
+	if int64(len(v.Inline)) > s.o.MaxInline {
+		return in, nil, &problem.Problem{Code: problem.TooLarge,
+			Message: fmt.Sprintf("%s has %d bytes; a value given in a call has at most %d.", label(v.Name), len(v.Inline), s.o.MaxInline),
+			Fix:     "Put it into the store and give its URI."}
+	}
+	content := normalised(v.Inline)
+	tf, p := s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes)
+	if p != nil {
+		return in, nil, p
+	}
+	ext := tf.Format
+	if f := s.catalog.Types().FormatOf(tf.Type, tf.Format); f != nil {
+		if !f.Text {
+			content = v.Inline
+		}
+		if len(f.Extensions) > 0 {
+			ext = f.Extensions[0]
+		}
+	}
+	sum := sha256.Sum256(content)
+	in.URI = folder.Input(port.Name, item, ext)
+	in.SHA256, in.Size, in.Type, in.Format = hex.EncodeToString(sum[:]), int64(len(content)), tf.Type, tf.Format
+	p, err := s.counted(context.Background(), port, in, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	if err != nil {
+		p = &problem.Problem{Code: problem.Invalid, Message: sentence(err)}
+	}
+	if p != nil {
+		return in, nil, p
+	}
+	return in, &inlineValue{at: in.URI, content: content}, nil
+}
+
+// normalised is a text as Unix tools expect it: no byte order mark, lines that
+// end in a newline, the last one too. What holds a NUL is no text and stays.
+func normalised(content []byte) []byte {
+	if bytes.IndexByte(content, 0) >= 0 {
+		return content
+	}
+	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
+	if bytes.IndexByte(content, '\r') >= 0 {
+		content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+		content = bytes.ReplaceAll(content, []byte("\r"), []byte("\n"))
+	}
+	if len(content) > 0 && content[len(content)-1] != '\n' {
+		content = append(slices.Clip(content), '\n')
+	}
+	return content
+}
+
+// counted holds an input against the port's max_length.
+func (s *Service) counted(ctx context.Context, port *steps.Port, in pipelines.Input, open func() (io.ReadCloser, error)) (*problem.Problem, error) {
+	types := s.catalog.Types()
+	if port.MaxLength <= 0 || in.Type == "" || !types.Fits(in.Type, port.Type) || !types.HasLength(in.Type, in.Format) {
+		return nil, nil
+	}
+	if in.Size > s.o.MaxCounted {
+		return &problem.Problem{Code: problem.TooLarge,
+			Message: fmt.Sprintf("%s has %d bytes, and at most %d are read to see that it has no more than the %d that %s takes.", in.Origin, in.Size, s.o.MaxCounted, port.MaxLength, port.Name),
+			Fix:     "Split it."}, nil
+	}
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	n, err := types.Length(in.Type, in.Format, io.LimitReader(r, s.o.MaxCounted))
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, problem.ErrUnavailable):
+		return nil, err
+	case err != nil:
+		return &problem.Problem{Code: problem.Invalid, Message: fmt.Sprintf("%s: %s", in.Origin, sentence(err))}, nil
+	case n > port.MaxLength:
+		return &problem.Problem{Code: problem.OutOfRange,
+			Message: fmt.Sprintf("%s has a length of %d; %s takes at most %d.", in.Origin, n, port.Name, port.MaxLength),
+			Fix:     "Shorten or split it."}, nil
+	}
+	return nil, nil
+}
+
+// writeInline puts a value into the run's folder. Doing it twice is harmless:
+// the claim has fixed its digest.
+func (s *Service) writeInline(ctx context.Context, w inlineValue) error {
+	if _, err := s.blobs.Put(ctx, w.at, bytes.NewReader(w.content)); err != nil {
+		return fmt.Errorf("writing the input %s: %w", w.at.Base(), err)
+	}
+	return nil
+}
+
+// Describe says what an object is, for "what can I do next with it?": the type
+// that its run committed it as, else those that its name and first bytes
+// suggest.
+func (s *Service) Describe(ctx context.Context, tenant string, u uris.URI) ([]steps.TypeFormat, error) {
+	if err := s.blobs.Allowed(u, false); err != nil {
+		return nil, err
+	}
+	known, err := s.record(ctx, tenant, u)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		return []steps.TypeFormat{{Type: known.Type, Format: known.Format}}, nil
+	}
+	found, err := s.blobs.Stat(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.blobs.Head(ctx, u, headBytes)
+	if err != nil {
+		return nil, err
+	}
+	return s.catalog.Types().Guess(u.Base(), head, int64(len(head)) >= found.Size), nil
+}
+
+// sentence makes a sentence of an error's text.
+func sentence(err error) string {
+	text := err.Error()
+	if text == "" || strings.ContainsRune(".!?", rune(text[len(text)-1])) {
+		return text
+	}
+	return text + "."
+}
