@@ -32,7 +32,7 @@ func (a *attempt) argv() ([]string, *steps.Failure) {
 			continue
 		}
 		if err != nil {
-			return nil, fail(steps.FailImage, "The command of implementation %q of %s cannot be made: %v.", a.task.Implementation.Name, a.task.Step, err)
+			return nil, fail(steps.FailImage, "The command of implementation %q of %s cannot be made: %s", a.task.Implementation.Name, a.task.Step, sentence(err))
 		}
 		argv = append(argv, rendered...)
 	}
@@ -47,35 +47,55 @@ func (a *attempt) argv() ([]string, *steps.Failure) {
 	return argv, nil
 }
 
-// value resolves one reference: inputs.x, params.y, work.
-func (a *attempt) value(ref string) (string, error) {
-	kind, name, _ := strings.Cut(ref, ".")
-	switch kind {
-	case "work":
-		if name == "" {
-			return a.work(), nil
-		}
-	case "params":
-		v, ok := a.task.Params[name]
-		if !ok {
-			return "", fmt.Errorf("parameter %s %w", name, errUnset)
-		}
-		return v.String(), nil
-	case "inputs":
-		name, what, _ := strings.Cut(name, ".")
-		in := a.staged[name]
-		switch {
-		case in == nil:
-			return "", fmt.Errorf("input %s %w", name, errUnset)
-		case what == "" && !in.many:
-			return in.paths[0], nil
-		case what == "dir" && in.many:
-			return in.folder, nil
-		case what == "manifest" && in.many:
-			return in.manifest, nil
+// render makes the argv elements of one template: one, or, where it is exactly
+// the files of a port that takes many, as many as there are files.
+func (a *attempt) render(text string) ([]string, error) {
+	template, err := steps.ParseTemplate(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(template) == 1 && template[0].Kind == steps.InputRef && template[0].Sub == "" {
+		if in := a.staged[template[0].Name]; in != nil && in.many {
+			return in.paths, nil
 		}
 	}
-	return "", fmt.Errorf("$(%s) names nothing that can stand there", ref)
+	var b strings.Builder
+	for _, part := range template {
+		s, err := a.value(part)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(s)
+	}
+	return []string{b.String()}, nil
+}
+
+// value is what one part of a template stands for.
+func (a *attempt) value(part steps.Part) (string, error) {
+	switch part.Kind {
+	case steps.Literal:
+		return part.Text, nil
+	case steps.WorkRef:
+		return a.work(), nil
+	case steps.ParamRef:
+		v, ok := a.task.Params[part.Name]
+		if !ok {
+			return "", fmt.Errorf("the parameter %s %w", part.Name, errUnset)
+		}
+		return v.String(), nil
+	}
+	in := a.staged[part.Name]
+	switch {
+	case in == nil:
+		return "", fmt.Errorf("the input %s %w", part.Name, errUnset)
+	case in.many && part.Sub == "dir":
+		return in.folder, nil
+	case in.many && part.Sub == "manifest":
+		return in.manifest, nil
+	case !in.many && part.Sub == "":
+		return in.paths[0], nil
+	}
+	return "", fmt.Errorf("%q does not fit the input %s", steps.Template{part}, part.Name)
 }
 
 // environment is what the command sees: nothing of ours but PATH, and what
