@@ -44,7 +44,7 @@ var (
 // references are the inputs and parameters that commands use.
 type references struct {
 	inputs, params map[string]bool
-	unclear        bool // a command could not be read
+	unclear        bool // a command has a mistake: what it means to use is not known
 }
 
 func decodeImplementation(n *definition.Node, s *Step, used *references) Implementation {
@@ -71,7 +71,7 @@ func decodeImplementation(n *definition.Node, s *Step, used *references) Impleme
 		}
 		im.Env[v.Key()] = decodeVariable(v)
 	}
-	im.Collect = decodeCollect(f.Get("collect"), s, f)
+	im.Collect = decodeCollect(f.Need("collect"), s)
 	for _, item := range f.Get("failures").List() {
 		p := item.Fields()
 		pattern := LogPattern{Code: definition.OneOf(p.Need("code"), classified...)}
@@ -187,6 +187,7 @@ func (c *commandReader) template(n *definition.Node, group bool) string {
 func (c *commandReader) input(n *definition.Node, p Part, alone, group bool) {
 	port := c.step.Input(p.Name)
 	if port == nil {
+		c.used.unclear = true
 		n.Problem(problem.UnknownName, c.otherwise("inputs", p.Name), "There is no input %q.", p.Name)
 		return
 	}
@@ -207,6 +208,7 @@ func (c *commandReader) param(n *definition.Node, p Part, group bool) {
 	param := c.step.Param(p.Name)
 	switch {
 	case param == nil:
+		c.used.unclear = true
 		n.Problem(problem.UnknownName, c.otherwise("params", p.Name), "There is no parameter %q.", p.Name)
 		return
 	case param.Optional && !group:
@@ -254,9 +256,9 @@ func decodeVariable(n *definition.Node) string {
 	return value
 }
 
-func decodeCollect(n *definition.Node, s *Step, f *definition.Fields) map[string]string {
+func decodeCollect(n *definition.Node, s *Step) map[string]string {
 	var collect map[string]string
-	named := map[string]bool{}
+	named, unknown := map[string]bool{}, false
 	var outputs []string
 	for _, o := range s.Outputs {
 		outputs = append(outputs, o.Name)
@@ -264,8 +266,7 @@ func decodeCollect(n *definition.Node, s *Step, f *definition.Fields) map[string
 	for _, entry := range n.Entries() {
 		port := s.Output(entry.Key())
 		if port == nil {
-			near := problem.Nearest(entry.Key(), outputs)
-			named[near] = true
+			unknown = true
 			entry.KeyProblem(problem.UnknownName, problem.DidYouMean(entry.Key(), outputs), "There is no output %.60q.", entry.Key())
 			continue
 		}
@@ -280,18 +281,15 @@ func decodeCollect(n *definition.Node, s *Step, f *definition.Fields) map[string
 		}
 		collect[port.Name] = glob
 	}
-	if n.Broken() || n.Given() && n.Shape() != definition.Mapping {
+	// An unknown name most likely stands for the one that is missing.
+	if unknown || n.Shape() != definition.Mapping {
 		return collect
 	}
 	for _, o := range s.Outputs {
 		if named[o.Name] {
 			continue
 		}
-		at := n
-		if !n.Given() {
-			at = f.Node()
-		}
-		at.KeyProblem(problem.Missing, fmt.Sprintf("Add collect: {%s: …}, the file's path below $(work).", o.Name),
+		n.KeyProblem(problem.Missing, fmt.Sprintf("Add %s: and the file's path below $(work).", o.Name),
 			"The implementation does not say where the output %s is.", o.Name)
 	}
 	return collect

@@ -90,7 +90,7 @@ func (p *Param) checkLimits(f *definition.Fields) {
 	numeric := one == Integer || one == Number
 	refuse := func(field, about string, ok bool) {
 		if item := f.Get(field); item.Given() && !ok {
-			item.KeyProblem(problem.Invalid, "Remove it.", "%s is about %s; this is a %s.", field, about, p.Type)
+			item.KeyProblem(problem.Invalid, "Remove it.", "%s is about %s; this is of type %s.", field, about, p.Type)
 		}
 	}
 	refuse("minimum", "numbers", numeric)
