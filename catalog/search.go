@@ -70,6 +70,11 @@ func (c *Catalog) Search(query string, limit int) []Hit {
 					best += f.weight * m
 				}
 			}
+			if len(t.Name) == len(w) && best > 0 && matchWord(w, []string{t.Name}) == 1 {
+				best += 20 // the tool's whole name, not a word in it
+			} else if len(tokens(t.Name)) == 1 && matchWord(w, []string{t.Name}) > 0 {
+				best += 10
+			}
 			if best > 0 {
 				matched++
 				h.Score += best

@@ -33,6 +33,7 @@ var chaosDefinitions = map[string]string{
 name: split
 version: 1.0.0
 title: Make some numbers
+description: Part of the chaos test.
 params: {n: {type: integer, minimum: 1, maximum: 50}}
 outputs: {numbers: {type: chaos.number, format: txt, many: true, count: n}}
 implementations:
@@ -46,6 +47,7 @@ implementations:
 name: work
 version: 1.0.0
 title: Work on a number for a while
+description: Part of the chaos test.
 inputs: {number: {type: chaos.number, format: txt}}
 outputs: {done: {type: chaos.number, format: txt}}
 implementations:
@@ -59,6 +61,7 @@ implementations:
 name: sum
 version: 1.0.0
 title: Put numbers together
+description: Part of the chaos test.
 inputs: {numbers: {type: chaos.number, format: txt, many: true}}
 outputs: {all: {type: chaos.number, format: txt}}
 implementations:
@@ -79,6 +82,7 @@ types:
 name: chaos
 version: 1.0.0
 title: Split, split again, work, sum
+description: Part of the chaos test.
 params: {n: {type: integer, minimum: 1, maximum: 50}}
 nodes:
   outer: {step: split, with: {n: $params.n}}

@@ -42,7 +42,7 @@ type board struct {
 // show draws the state of a run. status is the last line: "running, 12s".
 func (b *board) show(lines []nodeLine, status string, elapsed time.Duration) {
 	if b.width == 0 {
-		b.plain(lines)
+		b.plain(lines, status)
 		return
 	}
 	var out strings.Builder
@@ -81,21 +81,20 @@ func (b *board) show(lines []nodeLine, status string, elapsed time.Duration) {
 }
 
 // plain prints what changed since the last call.
-func (b *board) plain(lines []nodeLine) {
+func (b *board) plain(lines []nodeLine, status string) {
 	if b.last == nil {
 		b.last = map[string]string{}
 	}
+	if b.last[""] != status && strings.Contains(status, ",") { // it waits for something
+		fmt.Fprintf(b.w, "  %s\n", status)
+	}
+	b.last[""] = status
 	for _, l := range lines {
-		text := l.String()
-		switch {
-		case l.note != "":
-			text += "  " + l.note
-		case l.done == 0 && l.running == 0:
+		step := max(1, l.total/20) // twenty lines for a node, not ten thousand
+		if l.done == 0 && l.failed == 0 || l.done%step != 0 && l.done < l.total {
 			continue
-		case l.done < l.total && l.total > 20 && l.done%(l.total/20) != 0:
-			continue // twenty lines for a node, not ten thousand
 		}
-		if b.last[l.name] != text {
+		if text := l.String(); b.last[l.name] != text {
 			b.last[l.name] = text
 			fmt.Fprintf(b.w, "  %s %s\n", l.name, text)
 		}

@@ -220,7 +220,7 @@ func (a *app) printTool(c *catalog.Catalog, t *catalog.Tool) error {
 			if m.Better != "" {
 				facts = append(facts, m.Better+" is better")
 			}
-			fmt.Fprintf(w, "  %s  %s\n", m.Name, strings.Join(facts, ", "))
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s  %s", m.Name, strings.Join(facts, ", ")), " "))
 			if m.Description != "" {
 				fmt.Fprintln(w, fill(m.Description, 78, "      "))
 			}

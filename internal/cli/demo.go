@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,7 +73,7 @@ func (a *app) afterDemo(cmd *cobra.Command, service *runs.Service, id runs.ID) e
 			return err
 		}
 		fmt.Fprintln(a.Out, "ranked")
-		if err := a.printCSV(string(content)); err != nil {
+		if err := a.printCSV(string(content), "rank", "index", "tm_score", "ca_rmsd", "clashes", "radius_of_gyration", "sequence_identity"); err != nil {
 			return err
 		}
 	}
@@ -83,24 +84,39 @@ func (a *app) afterDemo(cmd *cobra.Command, service *runs.Service, id runs.ID) e
 		}
 	}
 	fmt.Fprintf(a.Out, `try next
-  ligase summary %[1]s              the same again, whenever you like
-  ligase outputs %[1]s --to out     copy the results to a folder
-  ligase graph design_and_fold                   how it is wired
-  ligase catalog list                            what else there is
-  ligase run fold sequence=@my.fasta             a step by itself
+  ligase summary %[1]s            the same again, whenever you like
+  ligase outputs %[1]s --to out   copy the results to a folder
+  ligase graph design_and_fold                how it is wired
+  ligase catalog list                         what else there is
+  ligase run fold sequence=@my.fasta          a step by itself
 `, id)
 	return nil
 }
 
-// printCSV prints a table with rounded numbers.
-func (a *app) printCSV(content string) error {
+// printCSV prints some columns of a table, with rounded numbers.
+func (a *app) printCSV(content string, shown ...string) error {
 	records, err := csv.NewReader(strings.NewReader(content)).ReadAll()
 	if err != nil || len(records) == 0 {
 		return err
 	}
-	header := records[0]
-	header[0] = "  " + header[0]
-	rows := records[1:]
+	var kept []int
+	for i, name := range records[0] {
+		if slices.Contains(shown, name) {
+			kept = append(kept, i)
+		}
+	}
+	pick := func(record []string) []string {
+		out := make([]string, len(kept))
+		for i, at := range kept {
+			out[i] = record[at]
+		}
+		return out
+	}
+	header := pick(records[0])
+	var rows [][]string
+	for _, record := range records[1:] {
+		rows = append(rows, pick(record))
+	}
 	for _, row := range rows {
 		for i, cell := range row {
 			if f, err := strconv.ParseFloat(cell, 64); err == nil && strings.Contains(cell, ".") && !strings.HasSuffix(header[i], "index") {
@@ -109,6 +125,7 @@ func (a *app) printCSV(content string) error {
 		}
 		row[0] = "  " + row[0]
 	}
+	header[0] = "  " + header[0]
 	table(a.Out, header, rows)
 	return nil
 }

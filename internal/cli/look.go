@@ -306,31 +306,56 @@ func (a *app) printSummary(run runs.Run, s runs.Summary) {
 	}
 	if len(s.OutputURIs) > 0 {
 		fmt.Fprintln(w, "outputs")
+		var rows [][]string
 		for _, port := range slices.Sorted(maps.Keys(s.OutputURIs)) {
 			list := s.OutputURIs[port]
-			if !list.Many {
-				for _, u := range list.URIs {
-					fmt.Fprintf(w, "  %s  %s\n", port, u)
-				}
-				continue
-			}
-			fmt.Fprintf(w, "  %s  %d items\n", port, list.Count)
-			for _, u := range list.URIs {
-				fmt.Fprintf(w, "    %s\n", u)
-			}
-			if list.Count > len(list.URIs) {
-				fmt.Fprintf(w, "    … all of them: ligase outputs %s %s\n", s.RunID, port)
+			switch {
+			case !list.Many && len(list.URIs) > 0:
+				rows = append(rows, []string{"  " + port, list.URIs[0].String()})
+			case list.Many && list.Count > 1:
+				rows = append(rows, []string{"  " + port, fmt.Sprintf("%s  and %d more: ligase outputs %s %s", list.URIs[0], list.Count-1, s.RunID, port)})
+			case list.Many && list.Count == 1:
+				rows = append(rows, []string{"  " + port, list.URIs[0].String()})
 			}
 		}
+		table(w, []string{"  PORT", "URI"}, rows)
 	}
-	if len(s.Next) > 0 && run.State == runs.Succeeded {
-		fmt.Fprintln(w, "next")
-		for _, n := range s.Next {
-			list := s.OutputURIs[n.Output]
-			if len(list.URIs) > 0 {
-				fmt.Fprintf(w, "  ligase run %s %s=%s\n", n.Tool, n.Input, list.URIs[0])
+	if run.State == runs.Succeeded {
+		a.printNext(s)
+	}
+}
+
+// printNext prints calls that go on with what a run gave: complete ones,
+// where only the words in capitals are the user's to fill in.
+func (a *app) printNext(s runs.Summary) {
+	c, _ := a.loadCatalog()
+	var calls []string
+	for _, n := range s.Next {
+		t, err := c.Tool(n.Tool)
+		list := s.OutputURIs[n.Output]
+		if err != nil || len(list.URIs) == 0 {
+			continue
+		}
+		words := []string{"ligase run", n.Tool, n.Input + "=" + list.URIs[0].String()}
+		for _, p := range t.Inputs {
+			if p.Name != n.Input && !p.Optional {
+				words = append(words, p.Name+"="+strings.ToUpper(p.Name))
 			}
 		}
+		for i := range t.Params {
+			if p := &t.Params[i]; p.Required() {
+				words = append(words, p.Name+"="+strings.ToUpper(p.Name))
+			}
+		}
+		calls = append(calls, strings.Join(words, " "))
+	}
+	const most = 4
+	if len(calls) == 0 {
+		return
+	}
+	fmt.Fprintln(a.Out, "next")
+	for _, call := range calls[:min(most, len(calls))] {
+		fmt.Fprintf(a.Out, "  %s\n", call)
 	}
 }
 

@@ -148,7 +148,7 @@ func size(n int64) string {
 
 // number prints a metric with four significant digits.
 func number(f float64) string {
-	if f == math.Trunc(f) && math.Abs(f) < 1e9 {
+	if f == math.Trunc(f) && math.Abs(f) < 1e15 {
 		return fmt.Sprintf("%.0f", f)
 	}
 	return fmt.Sprintf("%.4g", f)
@@ -168,7 +168,7 @@ func fill(s string, width int, indent string) string {
 func hang(s string, width int, indent string) string {
 	var out strings.Builder
 	lead := s[:len(s)-len(strings.TrimLeft(s, " "))]
-	column := len(lead)
+	column := len(lead) // of ASCII spaces
 	out.WriteString(lead)
 	for i, word := range strings.Fields(s) {
 		n := utf8.RuneCountInString(word)
