@@ -48,7 +48,10 @@ func ReadPDB(r io.Reader, limits *Limits) (*Structure, error) {
 			if err != nil {
 				return nil, err
 			}
-			if b.add(a); b.atoms > l.Atoms {
+			if !b.add(a) {
+				return nil, refuse(FaultMalformed, in.number, "Residue %s %d has more than %d atoms, so residue numbers (columns 23 to 26) are not what they should be; write the file again with a program that numbers residues.", a.residue, a.id.number, maxResidueAtoms)
+			}
+			if b.atoms > l.Atoms {
 				return nil, refuse(FaultTooLarge, in.number, "The structure has more than %d atoms; give a smaller one.", l.Atoms)
 			}
 		case "TER":
@@ -149,6 +152,10 @@ func parseAtomLine(line []byte, number int, het bool) (a atomLine, err error) {
 	}
 	if a.atom.Name == "" || a.residue == "" {
 		return a, refuse(FaultMalformed, number, "The atom record has no atom or residue name where PDB files have them (columns 13 to 20); write the file again with a program that keeps the PDB columns.")
+	}
+	if kind, _ := classify(a.residue); kind == water {
+		// It is left out anyway; solvent boxes overflow every column.
+		return a, nil
 	}
 	if a.id, err = parseResidueID(field(23, 26), line[26], number); err != nil {
 		return a, err

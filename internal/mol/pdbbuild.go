@@ -33,21 +33,26 @@ type residueBuilder struct {
 	tail  bool // HETATM after the chain's TER
 }
 
-func (b *pdbBuilder) add(a atomLine) {
+// maxResidueAtoms bounds the atoms of one residue with all its alternatives:
+// the largest amino acid has 24 with hydrogens.
+const maxResidueAtoms = 1000
+
+// add takes an atom, and reports false when its residue has too many.
+func (b *pdbBuilder) add(a atomLine) bool {
 	switch kind, _ := classify(a.residue); kind {
 	case water:
 		b.waters++
-		return
+		return true
 	case nucleotide:
 		b.nucleotides++
-		return
+		return true
 	case chainCap:
 		b.caps++
-		return
+		return true
 	}
 	if a.calcium {
 		b.ligands++
-		return
+		return true
 	}
 	c := b.chain(a)
 	r := c.residue(a)
@@ -61,6 +66,7 @@ func (b *pdbBuilder) add(a atomLine) {
 	r.atoms = append(r.atoms, a)
 	b.last = c
 	b.atoms++
+	return len(r.atoms) <= maxResidueAtoms
 }
 
 // chain returns where the atom belongs by its chain id.
@@ -74,6 +80,7 @@ func (b *pdbBuilder) chain(a atomLine) *chainBuilder {
 		// not with numbers that it has and not when it has no id.
 		return b.begin(a.chain)
 	}
+	c.ended = c.ended && a.het
 	return c
 }
 

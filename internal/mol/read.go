@@ -138,9 +138,10 @@ func byteSize(n int64) string {
 // otherFormat says in a sentence what a file is that begins with line, when
 // it is something that people hand over by mistake; else "".
 func otherFormat(line []byte, wanted string) string {
-	s := strings.ToLower(string(line[:min(len(line), 256)]))
+	line = line[:min(len(line), 256)]
+	s := strings.ToLower(string(line))
 	switch trimmed := strings.TrimSpace(s); {
-	case strings.HasPrefix(s, "\x1f\x8b"):
+	case bytes.HasPrefix(line, []byte("\x1f\x8b")):
 		return fmt.Sprintf("The file is compressed with gzip; unpack it (gunzip) and give the %s file.", wanted)
 	case strings.HasPrefix(s, "pk\x03\x04"):
 		return fmt.Sprintf("The file is a ZIP archive; unpack it and give the %s file.", wanted)
