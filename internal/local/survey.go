@@ -166,6 +166,9 @@ func leftAttempts(workDir string) (map[taskKey]int, error) {
 		if err != nil || rel == "." || !entry.IsDir() {
 			return err
 		}
+		if strings.HasPrefix(rel, ".") {
+			return fs.SkipDir // the worker's own
+		}
 		parts := strings.Split(rel, string(os.PathSeparator))
 		n := attemptNumber(entry.Name())
 		if n == 0 || len(parts) < 3 {
