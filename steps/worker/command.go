@@ -125,7 +125,7 @@ func (a *attempt) environment() []string {
 // absolute path, or a name on the command's PATH.
 func (a *attempt) program(name string) (string, *steps.Failure) {
 	if name == "ligase" {
-		return a.worker.options.Self, nil
+		name = a.worker.options.Self
 	}
 	if filepath.IsAbs(name) {
 		return name, nil

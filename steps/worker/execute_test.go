@@ -26,7 +26,7 @@ func TestCommit(t *testing.T) {
 	task := l.task(`mkdir out; for i in 1 2 10; do echo "model $i" >out/m_$i.txt; done; printf 'a,b\n1,2\n' >t.csv
 		echo '{"metrics":{"loss":0.5},"items":{"models":[{"score":1},{"score":2},{"score":10}]}}' >m.json; echo done`)
 	task.Index = "3"
-	task.Outputs = []steps.Port{notes("models", 1, 0), {Name: "table", Type: "table", Formats: []string{"csv"}, Columns: []string{"b"}}, {Name: "extra", Type: "note", Formats: []string{"txt"}, Optional: true}}
+	task.Outputs = []steps.Port{notes("models", 1, 0), {Name: "table", Type: "scores", Formats: []string{"csv"}, Columns: []string{"b"}}, {Name: "extra", Type: "note", Formats: []string{"txt"}, Optional: true}}
 	task.Outputs[0].Count = "n"
 	task.Params = map[string]steps.Value{"n": value(t, 3)}
 	task.Implementation.Collect = map[string]string{"models": "out/*.txt", "table": "t.csv", "extra": "extra.txt"}
@@ -139,7 +139,7 @@ func TestOutputContract(t *testing.T) {
 		{"collect from above", `true`, note("o"), "../x", steps.FailOutputContract, "not a path below the work folder"},
 		{"wrong content", `echo MKV >o.fasta`, steps.Port{Name: "o", Type: "sequence", Formats: []string{"fasta"}}, "o.fasta", steps.FailOutputContract,
 			"It has no line that begins with '>'."},
-		{"missing column", `printf 'a,b\n1,2\n' >o.csv`, steps.Port{Name: "o", Type: "table", Formats: []string{"csv"}, Columns: []string{"c"}}, "o.csv",
+		{"missing column", `printf 'a,b\n1,2\n' >o.csv`, steps.Port{Name: "o", Type: "scores", Formats: []string{"csv"}, Columns: []string{"c"}}, "o.csv",
 			steps.FailOutputContract, "c"},
 		{"half written, then failed", `echo half >o.txt; exit 3`, note("o"), "o.txt", steps.FailExit, "The command ended with exit code 3."},
 		{"out of GPU memory, exit 0", `echo 'RuntimeError: CUDA out of memory. Tried to allocate'`, note("o"), "o.txt", steps.FailGPUOOM,

@@ -34,7 +34,7 @@ types:
         text: true
         check: [{any_line: '^>', message: "It has no line that begins with '>'."}]
         length: {characters: '[A-Za-z]', skip: '^>'}
-  table:
+  scores:
     title: Table
     formats:
       csv: {title: CSV, delimiter: comma, media_type: text/csv, extensions: [csv], text: true}

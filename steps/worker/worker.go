@@ -33,7 +33,7 @@ type Options struct {
 	Store    *uris.Store   // required
 	Types    *steps.Types  // required
 	WorkDir  string        // attempts' private folders are made below it; required
-	Self     string        // path of this program: what the command "ligase" means; empty: os.Executable
+	Self     string        // what the command "ligase" means, a path or a name on PATH; empty: os.Executable
 	Path     string        // PATH for commands; empty: the process's own
 	Version  string        // of this program, for the commit record
 	MaxLog   int64         // bytes of log kept per attempt: the first and the last halves; 0: 8 MiB
