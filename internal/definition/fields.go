@@ -19,9 +19,8 @@ type Fields struct {
 // empty node reads as a mapping without fields.
 func (n *Node) Fields() *Fields {
 	if n.shape != Mapping && n.shape != broken && n.Given() {
-		n.Problem(problem.Invalid, "Write fields there, as name: value.",
+		n.refuse(problem.Invalid, "Write fields there, as name: value.",
 			"This is %s where a mapping is wanted.", n.describe())
-		return &Fields{node: &Node{doc: n.doc, parent: n.parent, key: n.key, index: n.index, shape: broken}}
 	}
 	return &Fields{node: n}
 }
@@ -105,7 +104,7 @@ func (f *Fields) Done() {
 // in the order written; [Node.Key] is their name. An absent node has none.
 func (n *Node) Entries() []*Node {
 	if n.shape != Mapping && n.shape != broken && n.Given() {
-		n.Problem(problem.Invalid, "Write entries there, as name: value.",
+		n.refuse(problem.Invalid, "Write entries there, as name: value.",
 			"This is %s where a mapping is wanted.", n.describe())
 	}
 	if n.shape != Mapping {
@@ -117,7 +116,7 @@ func (n *Node) Entries() []*Node {
 // List gives the items of a list. An absent node has none.
 func (n *Node) List() []*Node {
 	if n.shape != List && n.shape != broken && n.Given() {
-		n.Problem(problem.Invalid, "Put it in brackets: [...].",
+		n.refuse(problem.Invalid, "Put it in brackets: [...].",
 			"This is %s where a list is wanted.", n.describe())
 	}
 	if n.shape != List {

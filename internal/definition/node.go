@@ -98,6 +98,12 @@ func (n *Node) Problem(code problem.Code, fix, format string, args ...any) {
 	n.problemAt(pos.Line, pos.Column, code, fix, format, args...)
 }
 
+// refuse notes a problem and lets later reads be silent.
+func (n *Node) refuse(code problem.Code, fix, format string, args ...any) {
+	n.Problem(code, fix, format, args...)
+	n.shape = broken
+}
+
 // KeyProblem notes that something is wrong with the node's key, or with its
 // being there at all.
 func (n *Node) KeyProblem(code problem.Code, fix, format string, args ...any) {

@@ -19,10 +19,10 @@ func (n *Node) Text() string {
 	case Text:
 		return n.text
 	case Number, Bool:
-		n.Problem(problem.Invalid, fmt.Sprintf("Put it in quotes: %q.", n.text),
+		n.refuse(problem.Invalid, fmt.Sprintf("Put it in quotes: %q.", n.text),
 			"This is %s where text is wanted.", n.describe())
 	case List, Mapping:
-		n.Problem(problem.Invalid, "Write a single word or a text in quotes.",
+		n.refuse(problem.Invalid, "Write a single word or a text in quotes.",
 			"This is %s where text is wanted.", n.describe())
 	}
 	return ""
@@ -55,7 +55,7 @@ func (n *Node) Bool() bool {
 	case "no", "n", "off", "false", "0":
 		fix = "Write false."
 	}
-	n.Problem(problem.Invalid, fix, "This is %s where true or false is wanted.", n.describe())
+	n.refuse(problem.Invalid, fix, "This is %s where true or false is wanted.", n.describe())
 	return false
 }
 
@@ -71,17 +71,17 @@ func (n *Node) Int(lo, hi int64) int64 {
 		f, ferr := strconv.ParseFloat(text, 64)
 		switch {
 		case ferr != nil || math.Abs(f) > 1<<53:
-			n.Problem(problem.OutOfRange, between(lo, hi), "%.60s is too large.", n.text)
+			n.refuse(problem.OutOfRange, between(lo, hi), "%.60s is too large.", n.text)
 			return 0
 		case f != math.Trunc(f):
-			n.Problem(problem.Invalid, fmt.Sprintf("Write %d or %d.", int64(math.Floor(f)), int64(math.Ceil(f))),
+			n.refuse(problem.Invalid, fmt.Sprintf("Write %d or %d.", int64(math.Floor(f)), int64(math.Ceil(f))),
 				"%.60s is not a whole number.", n.text)
 			return 0
 		}
 		v = int64(f)
 	}
 	if v < lo || v > hi {
-		n.Problem(problem.OutOfRange, between(lo, hi), "%d is outside the limits.", v)
+		n.refuse(problem.OutOfRange, between(lo, hi), "%d is outside the limits.", v)
 		return 0
 	}
 	return v
@@ -105,7 +105,7 @@ func (n *Node) Float() float64 {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		n.Problem(problem.OutOfRange, "Write a smaller number.", "%.60s is too large.", n.text)
+		n.refuse(problem.OutOfRange, "Write a smaller number.", "%.60s is too large.", n.text)
 		return 0
 	}
 	return v
@@ -123,19 +123,19 @@ func (n *Node) number(want string) (text string, ok bool) {
 		return "", false
 	case Number:
 		if !isDecimal(n.text) {
-			n.Problem(problem.Invalid, "Write it as a plain decimal number.",
+			n.refuse(problem.Invalid, "Write it as a plain decimal number.",
 				"%.60s is not a plain decimal number.", n.text)
 			return "", false
 		}
 		return n.text, true
 	case Text:
 		if isDecimal(n.text) {
-			n.Problem(problem.Invalid, fmt.Sprintf("Remove the quotes: %s.", n.text),
+			n.refuse(problem.Invalid, fmt.Sprintf("Remove the quotes: %s.", n.text),
 				"This is %s where %s is wanted.", n.describe(), want)
 			return "", false
 		}
 	}
-	n.Problem(problem.Invalid, "Write "+want+".", "This is %s where %s is wanted.", n.describe(), want)
+	n.refuse(problem.Invalid, "Write "+want+".", "This is %s where %s is wanted.", n.describe(), want)
 	return "", false
 }
 
@@ -168,7 +168,7 @@ func (n *Node) Literal() any {
 		}
 		return out
 	case Mapping:
-		n.Problem(problem.Invalid, "Write a text, a number, true, false or a list of these.",
+		n.refuse(problem.Invalid, "Write a text, a number, true, false or a list of these.",
 			"This is a mapping where a value is wanted.")
 	}
 	return nil
@@ -179,7 +179,7 @@ func OneOf[T ~string](n *Node, allowed ...T) T {
 	if n.shape == Bool || n.shape == Number {
 		// on/off words of YAML 1.1 tools end here; the list of words is the
 		// better answer than advice on quotes.
-		n.Problem(problem.Invalid, problem.DidYouMean(n.text, texts(allowed)),
+		n.refuse(problem.Invalid, problem.DidYouMean(n.text, texts(allowed)),
 			"This is %s where one of a few words is wanted.", n.describe())
 		return ""
 	}
@@ -187,7 +187,7 @@ func OneOf[T ~string](n *Node, allowed ...T) T {
 	if n.shape != Text || slices.Contains(allowed, s) {
 		return s
 	}
-	n.Problem(problem.Invalid, problem.DidYouMean(string(s), texts(allowed)), "%.60q is not known here.", s)
+	n.refuse(problem.Invalid, problem.DidYouMean(string(s), texts(allowed)), "%.60q is not known here.", s)
 	return ""
 }
 
@@ -207,7 +207,7 @@ func (n *Node) Duration() time.Duration {
 	case Absent, Null, broken:
 		return 0
 	case Number:
-		n.Problem(problem.Invalid, fmt.Sprintf("Add the unit: %ss for seconds, %sm for minutes.", n.text, n.text),
+		n.refuse(problem.Invalid, fmt.Sprintf("Add the unit: %ss for seconds, %sm for minutes.", n.text, n.text),
 			"%s has no unit.", n.text)
 		return 0
 	}
@@ -218,10 +218,10 @@ func (n *Node) Duration() time.Duration {
 	d, err := parseDuration(text)
 	switch {
 	case err != nil:
-		n.Problem(problem.Invalid, fix, "%.60q is not a span of time.", text)
+		n.refuse(problem.Invalid, fix, "%.60q is not a span of time.", text)
 		return 0
 	case d <= 0:
-		n.Problem(problem.OutOfRange, "Write a time longer than nothing.", "%.60q is not longer than nothing.", text)
+		n.refuse(problem.OutOfRange, "Write a time longer than nothing.", "%.60q is not longer than nothing.", text)
 		return 0
 	}
 	return d
@@ -272,11 +272,11 @@ func (n *Node) Bytes() int64 {
 	}
 	m := byteSize.FindStringSubmatch(text)
 	if m == nil {
-		n.Problem(problem.Invalid, "Write a number with its unit: 512Mi, 32Gi.", "%.60q is not an amount of bytes.", text)
+		n.refuse(problem.Invalid, "Write a number with its unit: 512Mi, 32Gi.", "%.60q is not an amount of bytes.", text)
 		return 0
 	}
 	if m[2] == "m" { // Kubernetes: thousandths
-		n.Problem(problem.Invalid, fmt.Sprintf("Did you mean %q?", m[1]+"Mi"), "%.60q is in thousandths of a byte.", text)
+		n.refuse(problem.Invalid, fmt.Sprintf("Did you mean %q?", m[1]+"Mi"), "%.60q is in thousandths of a byte.", text)
 		return 0
 	}
 	unit := strings.ToLower(m[2])
@@ -285,12 +285,12 @@ func (n *Node) Bytes() int64 {
 	}
 	factor, known := byteUnits[unit]
 	if !known {
-		n.Problem(problem.Invalid, "Write Ki, Mi, Gi or Ti.", "%.20q is not a unit of bytes.", m[2])
+		n.refuse(problem.Invalid, "Write Ki, Mi, Gi or Ti.", "%.20q is not a unit of bytes.", m[2])
 		return 0
 	}
 	amount, err := strconv.ParseFloat(m[1], 64)
 	if err != nil || amount*factor >= math.MaxInt64 {
-		n.Problem(problem.OutOfRange, "Write a smaller amount.", "%.60q is too large.", text)
+		n.refuse(problem.OutOfRange, "Write a smaller amount.", "%.60q is too large.", text)
 		return 0
 	}
 	return int64(amount * factor)
