@@ -27,20 +27,19 @@ type correspondence struct {
 
 // correspond pairs the residues of two structures. In auto mode:
 //
-//  1. by numbers when both are numbered the same throughout;
-//  2. by numbers when those pair half of the shorter one or more and at least
+//  1. by numbers when those pair half of the shorter one or more and at least
 //     nine of ten pairs are the same amino acid;
-//  3. by positions when the chains have the same lengths (a designed sequence
-//     folded again), unless the sequences are nearly the same and only
-//     shifted;
+//  2. by alignment when the sequences are nearly the same, nine of ten
+//     residues of the shorter one, and only shifted or cut;
+//  3. by numbers when both are numbered the same throughout, else by positions
+//     when the chains have the same lengths (a designed sequence folded again);
 //  4. by alignment when three of ten residues or more come out the same, the
 //     least that speaks for a common fold (Rost, Protein Eng. 12, 85 (1999));
 //  5. by numbers when those pair half of the shorter one or more.
 //
 // What fits none is refused: a score of residues that do not correspond would
-// look like one of a bad model. Structures without a sequence (all glycine,
-// as generated backbones are) agree with every sequence in 2 and with none in
-// 4.
+// look like one of a bad model. Structures without a sequence (all glycine, as
+// generated backbones are) pass over 1, 2 and 4.
 func correspond(model, reference *mol.Structure, how string) (correspondence, error) {
 	chains := pairChains(model, reference)
 	switch how {
@@ -60,22 +59,23 @@ func correspond(model, reference *mol.Structure, how string) (correspondence, er
 	sequenced := !monotonous(model) && !monotonous(reference)
 	numbers := byNumbers(chains)
 	half := len(numbers) >= 3 && 2*len(numbers) >= shorter
-	if len(numbers) == model.Len() && len(numbers) == reference.Len() {
-		return enough(correspondence{matchNumbers, numbers}, "the structures are too short")
-	}
 	if sequenced && half && 10*identical(numbers) >= 9*len(numbers) {
-		return enough(correspondence{matchNumbers, numbers}, "the structures are too short")
+		return correspondence{matchNumbers, numbers}, nil
 	}
-	positions, sameLengths := byPositions(model, reference)
 	var aligned []pair
 	alike := 0
-	if sequenced && !(sameLengths && 10*identical(positions) >= 9*len(positions)) {
+	if sequenced {
 		aligned = byAlignment(chains)
 		alike = identical(aligned)
 	}
+	positions, sameLengths := byPositions(model, reference)
 	switch {
-	case sameLengths && 10*alike < 9*shorter:
-		return enough(correspondence{matchPositions, positions}, "the structures are too short")
+	case 10*alike >= 9*shorter && len(aligned) >= 3:
+		return correspondence{matchAlignment, aligned}, nil
+	case len(numbers) == model.Len() && len(numbers) == reference.Len():
+		return enough(correspondence{matchNumbers, numbers}, "the structures are too short")
+	case sameLengths:
+		return enough(correspondence{matchPositions, positions}, "too many lack CA atoms")
 	case 10*alike >= 3*shorter && len(aligned) >= 3:
 		return correspondence{matchAlignment, aligned}, nil
 	case half:

@@ -9,6 +9,7 @@ import (
 	"math"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/ligase-bio/ligase/internal/mol"
 )
@@ -134,22 +135,23 @@ func runScore(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	if code, ok := parseFlags(flags, args, stderr); !ok {
 		return code
 	}
-	fault := ""
+	var faults []string
+	if *model == "" {
+		faults = append(faults, "give the structure to judge with --model FILE")
+	}
+	if *reference == "" {
+		faults = append(faults, "give the structure to compare it to with --reference FILE")
+	}
+	if *out == "" {
+		faults = append(faults, "say where to write the scores with --out FOLDER")
+	}
 	switch *how {
 	case matchAuto, matchNumbers, matchPositions, matchAlignment:
 	default:
-		fault = fmt.Sprintf("--match is %q; give auto, numbers, positions or alignment", *how)
+		faults = append(faults, fmt.Sprintf("--match is %q; give auto, numbers, positions or alignment", *how))
 	}
-	switch {
-	case *model == "":
-		fault = "give the structure to judge with --model FILE"
-	case *reference == "":
-		fault = "give the structure to compare it with with --reference FILE"
-	case *out == "":
-		fault = "say where to write the scores with --out FOLDER"
-	}
-	if fault != "" {
-		fmt.Fprintf(stderr, "score: %s.\n", fault)
+	if len(faults) > 0 {
+		fmt.Fprintf(stderr, "score: %s.\n", strings.Join(faults, "; "))
 		return exitUsage
 	}
 	return exitFor(scoreFiles(ctx, *model, *reference, *out, *how, stdout, stderr), "score", stderr)

@@ -4,7 +4,6 @@ package baseline
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/ligase-bio/ligase/internal/mol"
 )
-
-var update = flag.Bool("update", false, "record what TMscore says of the variants of ubiquitin")
 
 // install makes a Debian package's program available, or fails loudly: this
 // test was asked for by its tag.
