@@ -288,6 +288,28 @@ func TestSameKeyOtherArguments(t *testing.T) {
 	}
 }
 
+// TestTornClaim finds what a loss of power can leave of a claim that was not
+// flushed.
+func TestTornClaim(t *testing.T) {
+	for _, left := range []string{"", `{"format":"ligase.run/v1","run_`} {
+		b := newBench(t)
+		s := b.service(b.store())
+		id := runs.IDOf("t", "k")
+		if _, err := b.blobs.Put(t.Context(), uris.Layout{Root: b.root}.Run(string(id)).Meta(), strings.NewReader(left)); err != nil {
+			t.Fatal(err)
+		}
+		sub, err := s.Submit(t.Context(), call("k"))
+		if err != nil || sub.Run.ID != id {
+			t.Fatalf("%q: %+v, %v", left, sub, err)
+		}
+		other := call("k")
+		other.Inputs["in"] = []runs.InputValue{{Inline: []byte("xyz"), Name: "x.txt"}}
+		if _, err := b.service(b.store()).Submit(t.Context(), other); !errors.Is(err, problem.ErrConflict) {
+			t.Errorf("%q: the claim was not made anew: %v", left, err)
+		}
+	}
+}
+
 func TestPlanCreatesNothing(t *testing.T) {
 	b := newBench(t)
 	s := b.service(b.store())

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -243,7 +244,7 @@ func (s *Service) claim(ctx context.Context, run *Run, plan *pipelines.Plan) (fi
 		return false, fmt.Errorf("the plan of run %s: %w", run.ID, err)
 	}
 	at := s.layout.Run(string(run.ID)).Meta()
-	err = s.blobs.PutIfAbsent(ctx, at, data)
+	err = s.claims.PutIfAbsent(ctx, at, data)
 	if err == nil {
 		return true, nil
 	}
@@ -251,6 +252,14 @@ func (s *Service) claim(ctx context.Context, run *Run, plan *pipelines.Plan) (fi
 		return false, fmt.Errorf("claiming run %s: %w", run.ID, err)
 	}
 	earlier, err := s.readClaim(ctx, run.ID)
+	if errors.Is(err, errTorn) {
+		// Only a loss of power leaves one, and of a submit that was never
+		// acknowledged: its row would have been found. So it is made anew.
+		if _, err := s.claims.Put(ctx, at, bytes.NewReader(data)); err != nil {
+			return false, fmt.Errorf("claiming run %s: %w", run.ID, err)
+		}
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -264,15 +273,18 @@ func (s *Service) claim(ctx context.Context, run *Run, plan *pipelines.Plan) (fi
 	return false, nil
 }
 
+// errTorn is the error of a claim that was not written whole.
+var errTorn = errors.New("not written whole")
+
 // readClaim reads who claimed a run.
 func (s *Service) readClaim(ctx context.Context, id ID) (claimOf, error) {
-	var c claimOf
-	data, err := s.blobs.ReadAll(ctx, s.layout.Run(string(id)).Meta(), maxMeta)
-	if err == nil {
-		err = json.Unmarshal(data, &c)
-	}
+	data, err := s.claims.ReadAll(ctx, s.layout.Run(string(id)).Meta(), maxMeta)
 	if err != nil {
 		return claimOf{}, fmt.Errorf("the claim of run %s: %w", id, err)
+	}
+	var c claimOf
+	if err := json.Unmarshal(data, &c); err != nil {
+		return claimOf{}, fmt.Errorf("the claim of run %s is %w: %w", id, errTorn, err)
 	}
 	return c, nil
 }

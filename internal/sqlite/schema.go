@@ -53,15 +53,17 @@ func prepare(ctx context.Context, conn *sql.Conn, path string, busy time.Duratio
 // checkOwner refuses another program's database before anything is changed in
 // it. A new, empty file is nobody's.
 func checkOwner(ctx context.Context, conn *sql.Conn, path string) error {
+	// In this order: a process that makes the file ready at this moment sets
+	// the mark in the transaction that makes the first table.
 	var id, objects int
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
+		return err
+	}
 	if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
 		return err
 	}
 	if id == applicationID {
 		return nil
-	}
-	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&objects); err != nil {
-		return err
 	}
 	if id != 0 || objects != 0 {
 		return fmt.Errorf("%s is another program's database: %w. Use another data folder, or move that file away", path, problem.ErrRefused)
