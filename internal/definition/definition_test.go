@@ -47,6 +47,7 @@ func TestRefused(t *testing.T) {
 			`x.yaml:1: ` + strings.Repeat("[0]", 64) + `: This is nested more than 64 deep. Make it flatter.`}},
 		{"10,000 deep", strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), []string{
 			`x.yaml:1: ` + strings.Repeat("[0]", 64) + `: This is nested more than 64 deep. Make it flatter.`}},
+		{"deeper than the parser goes", strings.Repeat("[", 20_000), []string{`x.yaml:1: This is nested more than 64 deep. Make it flatter.`}},
 		{"too many", "[" + strings.Repeat("1,", definition.MaxNodes+5) + "]", []string{
 			`x.yaml:1: [299999]: The file has more than 300000 values. Split it into several files.`}},
 	} {

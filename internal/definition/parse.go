@@ -280,6 +280,10 @@ func (d *Document) syntax(data []byte, err error) {
 			line = n
 		}
 	}
+	if strings.Contains(what, "max depth") {
+		d.addAt(line, 0, problem.TooLarge, "Make it flatter.", "This is nested more than %d deep.", MaxDepth)
+		return
+	}
 	fix := "Check the indentation, colons and quotes there and in the line above."
 	switch {
 	case strings.Contains(what, "mapping values are not allowed"):
