@@ -80,18 +80,24 @@ func (a *app) loadCatalog() (*catalog.Catalog, problem.Problems) {
 		return a.catalog, a.catalogProblems
 	}
 	sources := catalog.Builtin()
-	var missing problem.Problems
 	for _, dir := range a.catalogDirs() {
-		source, err := catalog.Dir(dir)
-		if err != nil {
-			missing.Addf(problem.Pos{File: dir}, "", problem.NotAccessible, "Give a folder of definitions with --catalog.", "%v.", err)
-			continue
+		if source, err := catalog.Dir(dir); err == nil { // else checkFolders has refused it
+			sources = append(sources, source)
 		}
-		sources = append(sources, source)
 	}
 	a.catalog, a.catalogProblems = catalog.Load(sources...)
-	a.catalogProblems = append(missing, a.catalogProblems...)
 	return a.catalog, a.catalogProblems
+}
+
+// checkFolders refuses catalog folders that are not there: whoever names one
+// means it.
+func (a *app) checkFolders() error {
+	for _, dir := range a.catalogDirs() {
+		if _, err := catalog.Dir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // catalogOrWarn gives what is sound in the catalog and says how much is not.
