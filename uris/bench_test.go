@@ -87,6 +87,7 @@ func benchmarkStage(b *testing.B, size int, seen bool) {
 	}
 	var ours, cp []time.Duration
 	b.SetBytes(int64(size))
+	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
 		if !seen {

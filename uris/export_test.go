@@ -17,5 +17,4 @@ func (s *Store) DoNotWait(paused func(time.Duration)) {
 const (
 	RangeSize  = rangeSize
 	TempPrefix = tempPrefix
-	Settled    = settled
 )

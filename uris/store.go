@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
@@ -409,7 +410,7 @@ func (s *Store) Stage(ctx context.Context, u URI, path string, o *StageOptions) 
 	tmp := filepath.Join(filepath.Dir(path), tempName())
 	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return Staged{}, fmt.Errorf("staging %s: %w", u, err)
+		return Staged{}, stagingFailed(u, err)
 	}
 	digest, err := src.copyTo(ctx, f)
 	if err == nil && o.SHA256 != "" && digest != o.SHA256 {
@@ -420,7 +421,7 @@ func (s *Store) Stage(ctx context.Context, u URI, path string, o *StageOptions) 
 	}
 	if err == nil {
 		if e := os.Rename(tmp, path); e != nil {
-			err = fmt.Errorf("staging %s: %w", u, e)
+			err = stagingFailed(u, e)
 		}
 	}
 	if err != nil {
@@ -428,6 +429,16 @@ func (s *Store) Stage(ctx context.Context, u URI, path string, o *StageOptions) 
 		return Staged{}, err
 	}
 	return Staged{Path: path, Size: size, SHA256: digest}, nil
+}
+
+// stagingFailed is for faults of the place that an object is staged to, which
+// must not be taken for the object's own: that the folder is not there does
+// not mean that the object is not.
+func stagingFailed(u URI, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("staging %s: %w", u, err)
+	}
+	return ofFile(u, err)
 }
 
 // Put writes an object, over an existing one. After a passing fault it tries
