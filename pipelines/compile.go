@@ -363,13 +363,30 @@ func (l *level) mentions(path string) bool {
 // outside works out what a pipeline looks like to its users.
 func (c *compiler) outside(l *level) {
 	p := l.pipeline
+	// What is too long for a node is too long for the whole.
+	limits := make(map[string]int)
+	if len(p.Inputs) > 0 {
+		for i := range l.inlined {
+			for w := range l.graph.Wires(l.inlined[i].id) {
+				if w.From.Node != "" {
+					continue
+				}
+				most := steps.FindPort(l.inlined[i].use.inputs, w.To.Port).MaxLength
+				if have := limits[w.From.Port]; most > 0 && (have == 0 || most < have) {
+					limits[w.From.Port] = most
+				}
+			}
+		}
+	}
 	l.inputs = slices.Clone(p.Inputs)
 	for i := range l.inputs {
 		in := &l.inputs[i]
 		in.Formats = l.graph.InputFormats(in.Name)
+		if in.MaxLength == 0 {
+			in.MaxLength = limits[in.Name]
+		}
 	}
-	for _, o := range l.graph.Outputs() {
-		at := slices.IndexFunc(p.Outputs, func(x Output) bool { return x.Name == o.Name })
+	for at, o := range l.graph.Outputs() { // in the order of the definition
 		port := *steps.FindPort(l.graph.Node(o.From.Node).Outputs, o.From.Port)
 		scattered := len(l.graph.OutputDims(o.From))
 		if port.Many = scattered > 0; scattered > 1 {
