@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,8 @@ type Type struct {
 	Formats     []Format // its own or inherited
 
 	Pos problem.Pos
+
+	source json.RawMessage // the definition as it was written
 }
 
 // Format is a file format of a type.
@@ -234,4 +237,44 @@ func (t *Types) describe(typ string) string {
 		return fmt.Sprintf("%s (%s)", found.Title, typ)
 	}
 	return typ
+}
+
+// Of is the part of the lattice that the named types need: themselves and
+// everything that they are kinds of. Names that are not there are passed
+// over.
+func (t *Types) Of(names ...string) *Types {
+	out := &Types{types: map[string]*Type{}, above: map[string]map[string]bool{}}
+	for _, name := range names {
+		for above := range t.above[name] {
+			out.types[above] = t.types[above]
+			out.above[above] = t.above[above]
+		}
+	}
+	out.names = slices.Sorted(maps.Keys(out.types))
+	return out
+}
+
+// MarshalJSON writes the definitions that the lattice was made of, by name, in
+// the form that [ParseTypes] reads.
+func (t *Types) MarshalJSON() ([]byte, error) {
+	definitions := map[string]json.RawMessage{}
+	for name, typ := range t.types {
+		definitions[name] = typ.source
+	}
+	return json.Marshal(map[string]any{"types": definitions})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. The error is problem.Problems
+// when a definition does not read.
+func (t *Types) UnmarshalJSON(data []byte) error {
+	list, ps := ParseTypes("types", data)
+	if len(ps) > 0 {
+		return ps
+	}
+	types, ps := NewTypes(list)
+	if len(ps) > 0 {
+		return ps
+	}
+	*t = *types
+	return nil
 }

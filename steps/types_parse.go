@@ -51,6 +51,7 @@ func decodeType(n *definition.Node) Type {
 		Is:          f.Get("is").Texts(),
 		EDAM:        matching(f.Get("edam"), edamData, "Write it like data_1460."),
 		Pos:         n.KeyPos(),
+		source:      n.JSON(),
 	}
 	for _, formatNode := range f.Get("formats").Entries() {
 		t.Formats = append(t.Formats, decodeFormat(formatNode))
