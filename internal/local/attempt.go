@@ -48,6 +48,7 @@ func (e *Engine) start(t *task) {
 	e.tell(r, runs.Observation{Task: &runs.TaskStatus{
 		Node: t.node.id, Index: t.index, Attempt: t.attempt, State: runs.Running, StartedAt: t.began,
 	}}, soon)
+	e.event(r, runs.Event{Node: t.node.id, Index: t.index, Attempt: t.attempt, Kind: "attempt_started"})
 	e.out.touch(r)
 
 	d := e.drive

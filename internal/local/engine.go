@@ -62,8 +62,9 @@ type Engine struct {
 type drive struct {
 	ctx      context.Context // of the attempts
 	stopping bool
-	working  sync.WaitGroup // attempts and surveys
-	attempts map[taskKey]int
+	working  sync.WaitGroup  // attempts and surveys
+	attempts map[taskKey]int // that an engine before this one left behind
+	surveys  chan struct{}   // a slot for each survey under way
 }
 
 // taskKey names a task across runs.
@@ -122,6 +123,9 @@ const workName = "work"
 
 // maxJobs bounds the attempts at a time of tasks that ask for next to nothing.
 const maxJobs = 1024
+
+// surveysAtOnce bounds how many run folders are looked at together.
+const surveysAtOnce = 16
 
 // Name is "local".
 func (e *Engine) Name() string { return Name }
@@ -217,7 +221,7 @@ func (e *Engine) Run(ctx context.Context, sink runs.Sink) error {
 		e.mu.Unlock()
 		return errors.New("local engine: Run is already running")
 	}
-	d := &drive{ctx: work, attempts: attempts}
+	d := &drive{ctx: work, attempts: attempts, surveys: make(chan struct{}, surveysAtOnce)}
 	e.drive = d
 	for _, r := range e.submitted() {
 		e.begin(r)

@@ -351,6 +351,11 @@ func (e *Engine) end(r *run, o runs.Observation) {
 		none := ""
 		o.Waiting = &none
 	}
+	finished := runs.Event{Kind: "finished", Time: e.options.Now(), Message: string(o.State)}
+	if o.Failure != nil {
+		finished.Message += ": " + o.Failure.Message
+	}
+	o.Event = &finished
 	e.tell(r, o, atOnce)
 	e.out.forget(r)
 	delete(e.runs, r.job.ID)

@@ -66,10 +66,15 @@ func takeSurvey(ctx context.Context, store *uris.Store, f uris.RunFolder) (surve
 		return s, err
 	}
 	for _, t := range logged {
-		if s.committed[t] == nil {
-			if s.attempts[t], err = lastLogged(ctx, store, f, t); err != nil {
-				return s, err
-			}
+		if s.committed[t] != nil {
+			continue
+		}
+		last, err := lastLogged(ctx, store, f, t)
+		if err != nil {
+			return s, err
+		}
+		if last > 0 {
+			s.attempts[t] = last
 		}
 	}
 	return s, nil
@@ -194,6 +199,8 @@ func leftAttempts(workDir string) (map[taskKey]int, error) {
 func (e *Engine) begin(r *run) {
 	d, slots := e.drive, e.slots
 	d.working.Go(func() {
+		d.surveys <- struct{}{}
+		defer func() { <-d.surveys }()
 		nodes, root, failure := prepare(r.job, slots)
 		var found survey
 		if failure == nil {
@@ -237,7 +244,7 @@ func (e *Engine) begin(r *run) {
 // surveyed takes the survey of a run, again and again while the store is away.
 // A failure that is not for waiting comes back.
 func (e *Engine) surveyed(d *drive, r *run) (survey, *steps.Failure) {
-	backoff := Backoff{Base: 100 * time.Millisecond, Max: 30 * time.Second}
+	backoff := Backoff{Base: 100 * time.Millisecond, Max: 5 * time.Second}
 	for failures := 1; ; failures++ {
 		found, err := takeSurvey(d.ctx, e.options.Blobs, r.job.Folder)
 		var failure *steps.Failure
