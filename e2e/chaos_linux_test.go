@@ -38,7 +38,7 @@ params: {n: {type: integer, minimum: 1, maximum: 50}}
 outputs: {numbers: {type: chaos.number, format: txt, many: true, count: n}}
 implementations:
   sh:
-    command: [sh, -c, 'i=0; while [ $i -lt "$1" ]; do echo "number $i" > "$2/$i.txt"; i=$((i+1)); done', split, $(params.n), $(work)]
+    command: [sh, -c, 'i=0; while [ $i -lt "$1" ]; do echo "number $i" > "$2/$i.txt"; i=$$((i+1)); done', split, $(params.n), $(work)]
     collect: {numbers: "*.txt"}
     timeout: 1m
     retries: {limit: 3, on: [preempted, unknown]}
@@ -52,7 +52,7 @@ inputs: {number: {type: chaos.number, format: txt}}
 outputs: {done: {type: chaos.number, format: txt}}
 implementations:
   sh:
-    command: [sh, -c, 'sleep 0.02 & sleep 0.0$(( $$ % 9 + 1 )); cp "$1" "$2/done.txt"; wait', work, $(inputs.number), $(work)]
+    command: [sh, -c, 'sleep 0.02 & sleep 0.0$$(( $$ % 9 + 1 )); cp "$1" "$2/done.txt"; wait', work, $(inputs.number), $(work)]
     collect: {done: done.txt}
     timeout: 1m
     retries: {limit: 3, on: [preempted, unknown]}
@@ -171,6 +171,11 @@ func newChaos(t *testing.T) *chaos {
 		}
 	}
 	c.env = append(os.Environ(), "LIGASE_DATA="+c.dir, "LIGASE_CATALOG="+definitions, "LIGASE_ENGINE_IDLE=2s")
+	check := exec.Command(c.ligase, "validate", definitions)
+	check.Env = c.env[:len(c.env)-2]
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Fatalf("the test's own definitions: %v\n%s", err, out)
+	}
 	t.Cleanup(func() {
 		if pid := c.enginePID(); pid != 0 {
 			_ = syscall.Kill(pid, syscall.SIGTERM)

@@ -306,7 +306,7 @@ func (s *Service) carryOutCancel(ctx context.Context, r Run) {
 		return
 	}
 	if !wasHanded { // the engine has never had it, so nobody else will say that it has ended
-		s.note(ctx, Observation{State: Cancelled, Event: &Event{Kind: "finished", Message: "cancelled before it started"}}, r)
+		s.note(ctx, Observation{State: Cancelled}, r)
 	}
 }
 

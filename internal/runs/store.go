@@ -46,8 +46,8 @@ type Store interface {
 	// Apply records observations in order. It never moves a run or a task
 	// backward: a terminal state stays until Retry, and what is of an older
 	// generation, or of a run that is not there, is dropped. A run's terminal
-	// state, its failure and its summary are written in one transaction,
-	// durably.
+	// state, its failure, its summary and the event "finished" are written in
+	// one transaction, durably.
 	Apply(ctx context.Context, batch []Observation) error
 
 	// SetSummary keeps the final summary of a terminal run.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/ligase-bio/ligase/internal/runs"
@@ -62,7 +63,15 @@ func (t *tx) apply(batch []runs.Observation, bodies [][]byte) error {
 		if a == nil || o.Generation != a.run.Generation {
 			continue
 		}
+		ended := a.run.State.Terminal()
 		a.changed = observe(&a.run, o) || a.changed
+		if a.run.State.Terminal() && !ended {
+			// The one place where a run ends, whoever saw it: so the history
+			// has its end exactly once.
+			if err := t.event(a.seq, runs.Event{Time: o.Time, Kind: "finished", Message: endOf(&a.run)}); err != nil {
+				return err
+			}
+		}
 		if o.Task != nil {
 			if err := t.task(a.seq, o.Task, bodies[i]); err != nil {
 				return err
@@ -86,6 +95,14 @@ func (t *tx) apply(batch []runs.Observation, bodies [][]byte) error {
 		}
 	}
 	return nil
+}
+
+// endOf says how a run ended.
+func endOf(r *runs.Run) string {
+	if r.Failure == nil {
+		return string(r.State)
+	}
+	return fmt.Sprintf("%s: %s", r.State, r.Failure.Message)
 }
 
 // observe folds what was seen into the run, never backward, and reports

@@ -495,6 +495,15 @@ func testEvents(t *testing.T, s *storeTest) {
 	if err != nil || len(rest) != 1 || rest[0].Kind != "started" || rest[0].Seq <= events[0].Seq {
 		t.Errorf("after the first: %+v, %v", rest, err)
 	}
+
+	// The end of a run is an event once, however often it is reported.
+	for range 2 {
+		s.apply(t, runs.Observation{RunID: run.ID, State: runs.Failed, Failure: &steps.Failure{Code: steps.FailExit, Message: "It failed."}})
+	}
+	events, err = s.Events(t.Context(), run.ID, rest[0].Seq, 0)
+	if err != nil || len(events) != 2 || events[1].Kind != "finished" || events[1].Message != "failed: It failed." {
+		t.Errorf("after the end: %+v, %v", events, err)
+	}
 }
 
 func testActive(t *testing.T, s *storeTest) {
