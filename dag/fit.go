@@ -100,7 +100,7 @@ func (b *builder) reportMissing() {
 	}
 }
 
-// checkFormats works out which formats the boundary ports accept.
+// checkFormats works out which formats and lengths the boundary ports accept.
 func (b *builder) checkFormats() {
 	g := b.g
 	g.formats = make([][]string, len(g.inputs))
@@ -116,9 +116,16 @@ func (b *builder) checkFormats() {
 			}
 		}
 	}
+	g.longest = make([]int, len(g.inputs))
 	for i := range g.wires {
 		w := &g.wires[i]
-		if w.from != boundary || w.toPort == none || len(g.inputs[w.fromPort].Formats) > 0 {
+		if w.from != boundary || w.toPort == none {
+			continue
+		}
+		if most := g.nodes[w.to].Inputs[w.toPort].MaxLength; most > 0 && (g.longest[w.fromPort] == 0 || most < g.longest[w.fromPort]) {
+			g.longest[w.fromPort] = most
+		}
+		if len(g.inputs[w.fromPort].Formats) > 0 {
 			continue
 		}
 		to := &g.nodes[w.to].Inputs[w.toPort]

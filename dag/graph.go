@@ -42,6 +42,7 @@ type Graph struct {
 	scopes   scopes
 
 	formats [][]string // by boundary port
+	longest []int      // by boundary port; 0: no limit
 
 	programOnce sync.Once
 	program     *program // what runs need; made by the first
@@ -228,6 +229,17 @@ func (g *Graph) InputFormats(port string) []string {
 		}
 	}
 	return nil
+}
+
+// InputMaxLength is the smallest MaxLength among what takes a boundary port; 0
+// when none of them has a limit.
+func (g *Graph) InputMaxLength(port string) int {
+	for i := range g.inputs {
+		if g.inputs[i].Name == port {
+			return g.longest[i]
+		}
+	}
+	return 0
 }
 
 // distances gives each node's longest distance, counted in nodes and starting

@@ -80,17 +80,17 @@ func (c *compiler) isWire(l *level, u *use, mode dag.Mode, a *Argument) bool {
 			"`%s.%s` is a parameter; each is for inputs.", u.node.Name, a.Name)
 		l.report(u, a.Name)
 	default:
-		c.literal(l, u, param, path(), a)
+		c.literal(l, u, param, path, a)
 	}
 	return false
 }
 
 // literal checks the value of a parameter.
-func (c *compiler) literal(l *level, u *use, param *steps.Param, path string, a *Argument) {
+func (c *compiler) literal(l *level, u *use, param *steps.Param, path func() string, a *Argument) {
 	raw := a.Value
 	if a.From != nil {
 		if param.Type != steps.String || a.From.Node == "" {
-			c.add(a.Pos, path, problem.Invalid, fmt.Sprintf("Write a value, or %s: $params.x.", a.Name),
+			c.add(a.Pos, path(), problem.Invalid, fmt.Sprintf("Write a value, or %s: $params.x.", a.Name),
 				"`%s.%s` is a parameter, and cannot take %s.", u.node.Name, a.Name, a.From)
 			l.report(u, a.Name)
 			l.mentioned = append(l.mentioned, *a.From)
@@ -100,7 +100,7 @@ func (c *compiler) literal(l *level, u *use, param *steps.Param, path string, a 
 	}
 	v, err := param.Check(raw, false)
 	if err != nil {
-		c.add(a.Pos, path, problem.Invalid, sentence(err), "`%s.%s` does not take this value.", u.node.Name, a.Name)
+		c.add(a.Pos, path(), problem.Invalid, sentence(err), "`%s.%s` does not take this value.", u.node.Name, a.Name)
 		l.report(u, a.Name)
 		return
 	}
@@ -112,8 +112,12 @@ func (c *compiler) literal(l *level, u *use, param *steps.Param, path string, a 
 
 // useParam checks that a parameter of the pipeline can go where it is given.
 func (c *compiler) useParam(l *level, u *use, a *Argument, used []bool) {
-	p, path := l.pipeline, argPath(u, dag.With, a.Name)
-	at := slices.IndexFunc(p.Params, func(x steps.Param) bool { return x.Name == a.Param })
+	p := l.pipeline
+	path := func() string { return argPath(u, dag.With, a.Name) }
+	at := len(p.Params) - 1
+	for at >= 0 && p.Params[at].Name != a.Param {
+		at--
+	}
 	if at < 0 {
 		names := make([]string, len(p.Params))
 		for i := range names {
@@ -126,7 +130,7 @@ func (c *compiler) useParam(l *level, u *use, a *Argument, used []bool) {
 		if i := slices.Index(names, problem.Nearest(a.Param, names)); i >= 0 {
 			used[i] = true
 		}
-		c.add(a.Pos, path, problem.UnknownName, orElse(fix, "Declare it under params."), "The pipeline has no parameter %q.", a.Param)
+		c.add(a.Pos, path(), problem.UnknownName, orElse(fix, "Declare it under params."), "The pipeline has no parameter %q.", a.Param)
 		l.report(u, a.Name)
 		return
 	}
@@ -137,16 +141,16 @@ func (c *compiler) useParam(l *level, u *use, a *Argument, used []bool) {
 	from, to := &p.Params[at], steps.FindParam(u.params, a.Name)
 	switch {
 	case to == nil && steps.FindPort(u.inputs, a.Name) != nil:
-		c.add(a.Pos, path, problem.Invalid, fmt.Sprintf("Write %s: node.port, or %s: $inputs.x.", a.Name, a.Name),
+		c.add(a.Pos, path(), problem.Invalid, fmt.Sprintf("Write %s: node.port, or %s: $inputs.x.", a.Name, a.Name),
 			"`%s.%s` is an input, and takes no parameter.", u.node.Name, a.Name)
 		l.report(u, a.Name)
 	case to == nil:
-		c.unknownArgument(l, u, path, a)
+		c.unknownArgument(l, u, path(), a)
 	case !suits(from, to):
-		c.add(a.Pos, path, problem.TypeMismatch, fmt.Sprintf("Declare $params.%s as %s.", a.Param, kindOf(to)),
+		c.add(a.Pos, path(), problem.TypeMismatch, fmt.Sprintf("Declare $params.%s as %s.", a.Param, kindOf(to)),
 			"$params.%s is %s; `%s.%s` takes %s.", a.Param, kindOf(from), u.node.Name, a.Name, kindOf(to))
 	case from.Optional && from.Default == nil && to.Required():
-		c.add(a.Pos, path, problem.Missing, fmt.Sprintf("Give $params.%s a default, or remove `optional`.", a.Param),
+		c.add(a.Pos, path(), problem.Missing, fmt.Sprintf("Give $params.%s a default, or remove `optional`.", a.Param),
 			"$params.%s may be left out, but `%s.%s` must be set.", a.Param, u.node.Name, a.Name)
 	}
 }
@@ -195,7 +199,7 @@ func (c *compiler) unknownArgument(l *level, u *use, path string, a *Argument) {
 func (c *compiler) checkParams(l *level, u *use) {
 	for i := range u.params {
 		p := &u.params[i]
-		if !p.Required() || l.reported[argPath(u, dag.With, p.Name)] {
+		if !p.Required() || len(l.reported) > 0 && l.reported[argPath(u, dag.With, p.Name)] {
 			continue
 		}
 		if !slices.ContainsFunc(u.node.With, func(a Argument) bool { return a.Name == p.Name }) {

@@ -363,27 +363,12 @@ func (l *level) mentions(path string) bool {
 // outside works out what a pipeline looks like to its users.
 func (c *compiler) outside(l *level) {
 	p := l.pipeline
-	// What is too long for a node is too long for the whole.
-	limits := make(map[string]int)
-	if len(p.Inputs) > 0 {
-		for i := range l.inlined {
-			for w := range l.graph.Wires(l.inlined[i].id) {
-				if w.From.Node != "" {
-					continue
-				}
-				most := steps.FindPort(l.inlined[i].use.inputs, w.To.Port).MaxLength
-				if have := limits[w.From.Port]; most > 0 && (have == 0 || most < have) {
-					limits[w.From.Port] = most
-				}
-			}
-		}
-	}
 	l.inputs = slices.Clone(p.Inputs)
 	for i := range l.inputs {
 		in := &l.inputs[i]
 		in.Formats = l.graph.InputFormats(in.Name)
 		if in.MaxLength == 0 {
-			in.MaxLength = limits[in.Name]
+			in.MaxLength = l.graph.InputMaxLength(in.Name) // too long for a node is too long for the whole
 		}
 	}
 	for at, o := range l.graph.Outputs() { // in the order of the definition
@@ -521,16 +506,24 @@ func (c *compiler) chooser(l *level) func(*placed) *steps.Implementation {
 	reported := make(map[string]bool)
 	return func(n *placed) *steps.Implementation {
 		s := n.use.step
-		want, path, pos := n.use.node.Implementation, "nodes."+n.use.node.Name+".implementation", n.use.node.Pos
-		if choice, ok := c.options.Implementations[s.Name]; ok {
-			want, path, pos = choice, "implementations."+s.Name, problem.Pos{}
-		}
-		if choice, ok := c.options.Implementations[n.id]; ok {
-			want, path, pos = choice, "implementations."+n.id, problem.Pos{}
+		want, key := n.use.node.Implementation, ""
+		if len(c.options.Implementations) > 0 {
+			for _, k := range []string{s.Name, n.id} {
+				if choice, ok := c.options.Implementations[k]; ok {
+					want, key = choice, k
+				}
+			}
 		}
 		impl := s.Implementation(want)
-		if impl == nil && !reported[path+"\x00"+pos.String()] {
-			reported[path+"\x00"+pos.String()] = true
+		if impl != nil {
+			return impl
+		}
+		path, pos := "implementations."+key, problem.Pos{}
+		if key == "" {
+			path, pos = "nodes."+n.use.node.Name+".implementation", n.use.node.Pos
+		}
+		if once := path + " " + pos.String(); !reported[once] {
+			reported[once] = true
 			names := make([]string, len(s.Implementations))
 			for i := range names {
 				names[i] = s.Implementations[i].Name
@@ -538,6 +531,6 @@ func (c *compiler) chooser(l *level) func(*placed) *steps.Implementation {
 			c.add(pos, path, problem.UnknownName, problem.DidYouMean(want, names),
 				"The step %q has no implementation %q.", s.Name, want)
 		}
-		return impl
+		return nil
 	}
 }
