@@ -348,7 +348,7 @@ func (p *Plan) NodeParams(node string) map[string]steps.Value {
 }
 
 // DecodePlan reads what json.Marshal wrote of a Plan.
-func DecodePlan(data []byte, types *steps.Types) (*Plan, error) {
+func DecodePlan(data []byte) (*Plan, error) {
 	p := new(Plan)
 	if err := json.Unmarshal(data, p); err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
@@ -356,7 +356,7 @@ func DecodePlan(data []byte, types *steps.Types) (*Plan, error) {
 	if p.Compiled == nil {
 		return nil, errors.New("plan: there is no compiled pipeline in it")
 	}
-	if err := p.Compiled.restore(types); err != nil {
+	if err := p.Compiled.restore(); err != nil {
 		return nil, fmt.Errorf("plan of %s: %w", p.Compiled.Tool, err)
 	}
 	return p, nil

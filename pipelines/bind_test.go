@@ -140,7 +140,7 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := pipelines.DecodePlan(data, s.types)
+	again, err := pipelines.DecodePlan(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestDecodeRefuses(t *testing.T) {
 		if broken == string(data) {
 			t.Fatalf("%s is not in the JSON", change[0])
 		}
-		if _, err := pipelines.DecodeCompiled([]byte(broken), s.types); err == nil {
+		if _, err := pipelines.DecodeCompiled([]byte(broken)); err == nil {
 			t.Errorf("%s was accepted", change[1])
 		}
 	}

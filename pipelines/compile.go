@@ -204,25 +204,29 @@ func (c *compiler) level(p *Pipeline) *level {
 
 // checkBoundary checks what a pipeline says of its own ports and parameters.
 func (c *compiler) checkBoundary(p *Pipeline) {
-	seen := make(map[string]string, len(p.Inputs)+len(p.Params)+len(p.Outputs))
-	name := func(kind, name string, pos problem.Pos) {
-		if other := seen[name]; other != "" && !(kind == "output" && other == "output") { // dag reports outputs
-			c.add(pos, kind+"s."+name, problem.Duplicate, "Give one of them another name.",
-				"%q names an %s and an %s.", name, other, kind)
+	seen := make(map[string]string, len(p.Inputs)+len(p.Params))
+	check := func(kind, name, path string, pos problem.Pos) {
+		if other := seen[name]; other != "" {
+			c.add(pos, path, problem.Duplicate, "Give one of them another name.", "There is %s %q already.", other, name)
 		}
-		seen[name] = kind
+		if kind != "an output" { // dag compares these among themselves
+			seen[name] = kind
+		}
 	}
 	for i := range p.Inputs {
-		in := &p.Inputs[i]
-		name("input", in.Name, in.Pos)
+		check("an input", p.Inputs[i].Name, "inputs."+p.Inputs[i].Name, p.Inputs[i].Pos)
+	}
+	for i := range p.Params {
+		check("a parameter", p.Params[i].Name, "params."+p.Params[i].Name, p.Params[i].Pos)
+	}
+	if len(seen) > 0 {
+		for i := range p.Outputs {
+			if o := &p.Outputs[i]; seen[o.Name] != "" {
+				check("an output", o.Name, "outputs."+o.Name, o.Pos)
+			}
+		}
 	}
 	c.problems = append(c.problems, c.types.CheckPorts("inputs", p.Inputs)...)
-	for i := range p.Params {
-		name("parameter", p.Params[i].Name, p.Params[i].Pos)
-	}
-	for i := range p.Outputs {
-		name("output", p.Outputs[i].Name, p.Outputs[i].Pos)
-	}
 }
 
 func (c *compiler) add(pos problem.Pos, path string, code problem.Code, fix, format string, args ...any) {
@@ -371,17 +375,20 @@ func (c *compiler) outside(l *level) {
 			in.MaxLength = l.graph.InputMaxLength(in.Name) // too long for a node is too long for the whole
 		}
 	}
-	for at, o := range l.graph.Outputs() { // in the order of the definition
+	outputs := l.graph.Outputs()
+	l.outputs = make([]CompiledOutput, len(outputs))
+	for i, o := range outputs { // in the order of the definition
+		written := &p.Outputs[i]
 		port := *steps.FindPort(l.graph.Node(o.From.Node).Outputs, o.From.Port)
-		scattered := len(l.graph.OutputDims(o.From))
-		if port.Many = scattered > 0; scattered > 1 {
+		scatters := l.graph.NumDims(o.From)
+		if port.Many = scatters > 0; scatters > 1 {
 			port.MinItems, port.MaxItems = 0, 0
 		}
 		port.Name = o.Name
-		port.Description = cmp.Or(p.Outputs[at].Description, port.Description)
+		port.Description = cmp.Or(written.Description, port.Description)
 		port.Count = "" // names a parameter of the step
-		port.Pos = p.Outputs[at].Pos
-		l.outputs = append(l.outputs, CompiledOutput{Port: port, From: o.From})
+		port.Pos = written.Pos
+		l.outputs[i] = CompiledOutput{Port: port, From: o.From}
 	}
 }
 
@@ -424,9 +431,18 @@ func (c *compiler) assemble(l *level) *Compiled {
 	if !complete {
 		return nil
 	}
+	ports := [][]steps.Port{l.inputs}
 	for s, key := range keys {
 		out.Steps[key] = snapshot(s, used[s])
+		ports = append(ports, s.Inputs, s.Outputs)
 	}
+	var types []string
+	for _, list := range ports {
+		for i := range list {
+			types = append(types, list[i].Type)
+		}
+	}
+	out.Types = c.types.Of(types...)
 	bindings := make([]Binding, 0, l.graph.Size())
 	for i := range out.Nodes {
 		n := &out.Nodes[i]

@@ -131,22 +131,26 @@ func (c *compiler) checkDefaults(p *Pipeline, out *Compiled) {
 }
 
 // DecodeCompiled reads what json.Marshal wrote and checks it again.
-func DecodeCompiled(data []byte, types *steps.Types) (*Compiled, error) {
+func DecodeCompiled(data []byte) (*Compiled, error) {
 	c := new(Compiled)
 	if err := json.Unmarshal(data, c); err != nil {
 		return nil, fmt.Errorf("compiled pipeline: %w", err)
 	}
-	if err := c.restore(types); err != nil {
+	if err := c.restore(); err != nil {
 		return nil, fmt.Errorf("compiled pipeline %s: %w", c.Tool, err)
 	}
 	return c, nil
 }
 
 // restore rebuilds the graph of a Compiled that was read back.
-func (c *Compiled) restore(types *steps.Types) error {
+func (c *Compiled) restore() error {
 	var ps problem.Problems
 	bad := func(path, format string, args ...any) {
 		ps.Addf(problem.Pos{}, path, problem.Invalid, "", format, args...)
+	}
+	if c.Types == nil {
+		bad("types", "The types are missing.")
+		return ps
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Steps)) {
 		if s := c.Steps[key]; s == nil || s.Name+"@"+s.Version != key {
@@ -185,7 +189,7 @@ func (c *Compiled) restore(types *steps.Types) error {
 	if len(ps) > 0 {
 		return ps.Err()
 	}
-	g, wrong := dag.Build(spec, types)
+	g, wrong := dag.Build(spec, c.Types)
 	if wrong != nil {
 		return wrong
 	}

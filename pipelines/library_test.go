@@ -35,7 +35,7 @@ func TestLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := pipelines.DecodeCompiled(data, s.types)
+		again, err := pipelines.DecodeCompiled(data)
 		if err != nil {
 			t.Fatal(err)
 		}

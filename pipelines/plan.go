@@ -9,13 +9,14 @@ import (
 // Compiled is a pipeline (or a single step as a pipeline of one node) with
 // every name resolved, pipelines inlined, wires checked and nodes in order:
 // all of a plan that does not depend on a call's arguments. It holds a
-// snapshot of each step that it uses, so a run goes on as it was planned when
+// snapshot of each step and type that it uses, so a run goes on as it was planned when
 // the catalog changes. It is immutable and can be shared.
 type Compiled struct {
 	Tool    Ref                    `json:"tool"`
 	Inputs  []steps.Port           `json:"inputs,omitempty"`
 	Params  []steps.Param          `json:"params,omitempty"`
 	Outputs []CompiledOutput       `json:"outputs"`
+	Types   *steps.Types           `json:"types"` // those that the ports here speak of, and what they are kinds of
 	Steps   map[string]*steps.Step `json:"steps"` // by "name@version", each with only the implementations used
 	Nodes   []CompiledNode         `json:"nodes"` // in a stable topological order
 

@@ -165,7 +165,7 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 		return nil, err
 	}
 	c, _ := a.loadCatalog()
-	if a.store, err = sqlite.Open(filepath.Join(dataDir, "ligase.db"), sqlite.Options{Types: c.Types()}); err != nil {
+	if a.store, err = sqlite.Open(filepath.Join(dataDir, "ligase.db"), sqlite.Options{}); err != nil {
 		return nil, err
 	}
 	if engine == nil {

@@ -42,7 +42,7 @@ run has ended. Start one by hand to watch its log, or to keep it.`,
 					return nil, fmt.Errorf("this program's own path: %w", err)
 				}
 				w, err := worker.New(worker.Options{
-					Store: blobs, Types: a.catalog.Types(), WorkDir: filepath.Join(dataDir, "work"),
+					Store: blobs, WorkDir: filepath.Join(dataDir, "work"),
 					Self: self, Version: version, Log: log,
 				})
 				if err != nil {

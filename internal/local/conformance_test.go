@@ -9,7 +9,6 @@ import (
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/runs/runstest"
 	"github.com/ligase-bio/ligase/internal/sqlite"
-	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/steps/worker"
 )
 
@@ -17,7 +16,7 @@ func TestConformance(t *testing.T) {
 	runstest.TestEngine(t, runstest.Harness{
 		NewEngine: func(t *testing.T, env runstest.Env) runs.Engine {
 			w, err := worker.New(worker.Options{
-				Store: env.Blobs, Types: env.Types, WorkDir: filepath.Join(env.Dir, "work"), Version: "test", Grace: time.Second,
+				Store: env.Blobs, WorkDir: filepath.Join(env.Dir, "work"), Version: "test", Grace: time.Second,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -36,8 +35,8 @@ func TestConformance(t *testing.T) {
 			}
 			return e
 		},
-		OpenStore: func(t *testing.T, types *steps.Types) runs.Store {
-			s, err := sqlite.Open(filepath.Join(t.TempDir(), "ligase.db"), sqlite.Options{Types: types})
+		OpenStore: func(t *testing.T) runs.Store {
+			s, err := sqlite.Open(filepath.Join(t.TempDir(), "ligase.db"), sqlite.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -52,6 +52,7 @@ func (r *run) workerTask(t *task) (worker.Task, *steps.Failure) {
 		Version:        n.step.Version,
 		Implementation: *n.impl,
 		Outputs:        n.step.Outputs,
+		Types:          r.job.Plan.Compiled.Types,
 		Params:         n.params,
 	}
 	for _, name := range n.inputs {

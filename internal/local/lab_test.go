@@ -120,7 +120,7 @@ func newLab(t testing.TB, change func(*Options)) *lab {
 		t.Fatal(err)
 	}
 	_, bench := t.(*testing.B)
-	l := &lab{TB: t, definitions: d, dir: t.TempDir(), durable: bench}
+	l := &lab{TB: t, definitions: d, dir: t.TempDir(), durable: bench && os.Getenv("NOSYNC") == ""}
 	l.open(change)
 	return l
 }
@@ -133,7 +133,7 @@ func (l *lab) open(change func(*Options)) {
 		l.Fatal(err)
 	}
 	l.Cleanup(func() { l.blobs.Close() })
-	if l.worker, err = newWorker(l.dir, l.blobs, l.types); err != nil {
+	if l.worker, err = newWorker(l.dir, l.blobs); err != nil {
 		l.Fatal(err)
 	}
 	o := Options{
@@ -158,9 +158,9 @@ func openStore(dir string, durable bool) (*uris.Store, uris.URI, error) {
 	return store, root, err
 }
 
-func newWorker(dir string, store *uris.Store, types *steps.Types) (*worker.Worker, error) {
+func newWorker(dir string, store *uris.Store) (*worker.Worker, error) {
 	return worker.New(worker.Options{
-		Store: store, Types: types, WorkDir: filepath.Join(dir, workName), Version: "test", Grace: time.Second,
+		Store: store, WorkDir: filepath.Join(dir, workName), Version: "test", Grace: time.Second,
 	})
 }
 

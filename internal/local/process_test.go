@@ -195,7 +195,7 @@ func loadEngine(dir string) error {
 		return err
 	}
 	defer blobs.Close()
-	w, err := newWorker(dir, blobs, d.types)
+	w, err := newWorker(dir, blobs)
 	if err != nil {
 		return err
 	}

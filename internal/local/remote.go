@@ -16,7 +16,6 @@ import (
 
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
-	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/steps/worker"
 	"github.com/ligase-bio/ligase/uris"
 )
@@ -61,9 +60,9 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	// It knows where logs are. It executes nothing, so it needs no types.
+	// It knows where logs are; it executes nothing.
 	w, err := worker.New(worker.Options{
-		Store: o.Blobs, Types: new(steps.Types), WorkDir: filepath.Join(o.DataDir, workName), Self: o.Self,
+		Store: o.Blobs, WorkDir: filepath.Join(o.DataDir, workName), Self: o.Self,
 	})
 	if err != nil {
 		return nil, err

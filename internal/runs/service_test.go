@@ -102,7 +102,7 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) store() *sqlite.Store {
-	s, err := sqlite.Open(filepath.Join(b.t.TempDir(), "ligase.db"), sqlite.Options{Types: runstest.Catalog(b.t).Types()})
+	s, err := sqlite.Open(filepath.Join(b.t.TempDir(), "ligase.db"), sqlite.Options{})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func benchmarkSubmit(b *testing.B, callers int, flush bool) {
 		b.Fatal(err)
 	}
 	defer blobs.Close()
-	store := open(b, filepath.Join(dir, "ligase.db"), c.Types())
+	store := open(b, filepath.Join(dir, "ligase.db"))
 	service, err := runs.NewService(runs.Options{Store: store, Engine: idle{}, Blobs: blobs, Root: root, Catalog: c})
 	if err != nil {
 		b.Fatal(err)
@@ -100,7 +100,7 @@ const many = 100_000
 // filled makes a store with 100,000 runs, most of which have ended.
 func filled(b *testing.B) (*sqlite.Store, []runs.ID) {
 	c := runstest.Catalog(b)
-	s := open(b, filepath.Join(b.TempDir(), "ligase.db"), c.Types())
+	s := open(b, filepath.Join(b.TempDir(), "ligase.db"))
 	template, plan := newRun(b, c, "x")
 	ids := make([]runs.ID, many)
 	var wg sync.WaitGroup

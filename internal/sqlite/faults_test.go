@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 func writeUntilKilled(path string) {
 	t := &testing.T{}
 	c := runstest.Catalog(t)
-	s, err := sqlite.Open(path, sqlite.Options{Types: c.Types()})
+	s, err := sqlite.Open(path, sqlite.Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -83,7 +83,7 @@ func writeUntilKilled(path string) {
 func TestKilledWriter(t *testing.T) {
 	c := runstest.Catalog(t)
 	path := filepath.Join(t.TempDir(), "ligase.db")
-	onlooker := open(t, path, c.Types())
+	onlooker := open(t, path)
 	before, err := onlooker.Version(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestKilledWriter(t *testing.T) {
 	if len(acked) < 291 {
 		t.Fatalf("only %d were acknowledged", len(acked))
 	}
-	again := open(t, path, c.Types())
+	again := open(t, path)
 	for _, s := range []*sqlite.Store{onlooker, again} {
 		for _, id := range acked {
 			if _, err := s.Get(t.Context(), "t", id); err != nil {
@@ -140,7 +140,7 @@ func TestOpenedByManyAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			s, err := sqlite.Open(path, sqlite.Options{Types: c.Types()})
+			s, err := sqlite.Open(path, sqlite.Options{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -152,7 +152,7 @@ func TestOpenedByManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	page, err := open(t, path, c.Types()).List(t.Context(), runs.RunFilter{Tenant: "t"})
+	page, err := open(t, path).List(t.Context(), runs.RunFilter{Tenant: "t"})
 	if err != nil || len(page.Runs) != 8 {
 		t.Errorf("%d runs, %v", len(page.Runs), err)
 	}
@@ -173,14 +173,13 @@ func raw(t *testing.T, path string, statements ...string) {
 }
 
 func TestRefusedFiles(t *testing.T) {
-	c := runstest.Catalog(t)
 	tests := []struct {
 		name  string
 		make  func(t *testing.T, path string)
 		words []string
 	}{
 		{"a newer schema", func(t *testing.T, path string) {
-			s, err := sqlite.Open(path, sqlite.Options{Types: c.Types()})
+			s, err := sqlite.Open(path, sqlite.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,7 +203,7 @@ func TestRefusedFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = sqlite.Open(path, sqlite.Options{Types: c.Types()})
+			_, err = sqlite.Open(path, sqlite.Options{})
 			if !errors.Is(err, problem.ErrRefused) {
 				t.Fatalf("error %v, want %v", err, problem.ErrRefused)
 			}
@@ -238,7 +237,7 @@ func unavailable(t *testing.T, s *sqlite.Store, c *catalog.Catalog, known runs.I
 
 func TestDiskFull(t *testing.T) {
 	c := runstest.Catalog(t)
-	s := open(t, filepath.Join(t.TempDir(), "ligase.db"), c.Types())
+	s := open(t, filepath.Join(t.TempDir(), "ligase.db"))
 	known, err := create(t, s, c, "known")
 	if err != nil {
 		t.Fatal(err)
@@ -265,7 +264,7 @@ func TestDiskFull(t *testing.T) {
 func TestBusy(t *testing.T) {
 	c := runstest.Catalog(t)
 	path := filepath.Join(t.TempDir(), "ligase.db")
-	s, err := sqlite.Open(path, sqlite.Options{Types: c.Types(), Busy: 20 * time.Millisecond})
+	s, err := sqlite.Open(path, sqlite.Options{Busy: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +305,7 @@ func TestReadOnly(t *testing.T) {
 		t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
 	}
 	path := filepath.Join(dir, "ligase.db")
-	s, err := sqlite.Open(path, sqlite.Options{Types: c.Types()})
+	s, err := sqlite.Open(path, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,12 +322,12 @@ func TestReadOnly(t *testing.T) {
 	if err := freeze(); err != nil {
 		t.Fatal(err)
 	}
-	unavailable(t, open(t, path, c.Types()), c, known, "reading only")
+	unavailable(t, open(t, path), c, known, "reading only")
 }
 
 func TestManyTasks(t *testing.T) {
 	c := runstest.Catalog(t)
-	s := open(t, filepath.Join(t.TempDir(), "ligase.db"), c.Types())
+	s := open(t, filepath.Join(t.TempDir(), "ligase.db"))
 	id, err := create(t, s, c, "wide")
 	if err != nil {
 		t.Fatal(err)
@@ -366,7 +365,7 @@ func TestIndexesSortAsText(t *testing.T) {
 
 func TestClosed(t *testing.T) {
 	c := runstest.Catalog(t)
-	s, err := sqlite.Open(filepath.Join(t.TempDir(), "ligase.db"), sqlite.Options{Types: c.Types()})
+	s, err := sqlite.Open(filepath.Join(t.TempDir(), "ligase.db"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

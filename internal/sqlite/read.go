@@ -77,7 +77,7 @@ func (s *Store) readCompiled(ctx context.Context, id int64) (*pipelines.Compiled
 	if err != nil {
 		return nil, err
 	}
-	return pipelines.DecodeCompiled(data, s.types)
+	return pipelines.DecodeCompiled(data)
 }
 
 // row is a run with its place in the order of creation.

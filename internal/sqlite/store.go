@@ -30,12 +30,10 @@ import (
 
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/pipelines"
-	"github.com/ligase-bio/ligase/steps"
 )
 
 // Options configure a Store.
 type Options struct {
-	Types *steps.Types     // the lattice that stored plans are read with; required for Plan
 	Clock func() time.Time // nil: time.Now
 	// Busy is how long a write waits for another process's; 0: 5 s.
 	Busy time.Duration
@@ -45,7 +43,6 @@ type Options struct {
 // Store is a [runs.Store]. It is safe for concurrent use.
 type Store struct {
 	path     string
-	types    *steps.Types
 	clock    func() time.Time
 	readOnly bool
 
@@ -87,7 +84,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{path: abs, types: o.Types, clock: o.Clock, plans: planCache{items: map[string]*list.Element{}}}
+	s := &Store{path: abs, clock: o.Clock, plans: planCache{items: map[string]*list.Element{}}}
 	if err := s.open(o); err != nil {
 		s.closeConns()
 		return nil, err

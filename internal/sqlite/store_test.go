@@ -7,12 +7,11 @@ import (
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/runs/runstest"
 	"github.com/ligase-bio/ligase/internal/sqlite"
-	"github.com/ligase-bio/ligase/steps"
 )
 
-func open(t testing.TB, path string, types *steps.Types) *sqlite.Store {
+func open(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(path, sqlite.Options{Types: types})
+	s, err := sqlite.Open(path, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,8 +24,8 @@ func open(t testing.TB, path string, types *steps.Types) *sqlite.Store {
 }
 
 func TestConformance(t *testing.T) {
-	runstest.TestStore(t, func(t *testing.T, types *steps.Types) runs.Store {
+	runstest.TestStore(t, func(t *testing.T) runs.Store {
 		// A folder whose name means something in a URI.
-		return open(t, filepath.Join(t.TempDir(), "50% of a?b#c.db"), types)
+		return open(t, filepath.Join(t.TempDir(), "50% of a?b#c.db"))
 	})
 }

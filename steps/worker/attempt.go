@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -131,6 +132,19 @@ func (a *attempt) describe(f *steps.Failure) *steps.Failure {
 	f.Node, f.Index, f.Attempt = a.task.Node, a.task.Index, a.task.Attempt
 	if a.log != nil && len(a.log.tail) > 0 {
 		f.LogTail = snippet(a.log.tail)
+		// The line that says why may have been printed long before the end.
+		if line := a.watch.found().line; line != "" && !strings.Contains(f.LogTail, line) {
+			const gap = "\n[…]\n"
+			tail := f.LogTail
+			for len(line)+len(gap)+len(tail) > tailBytes {
+				_, after, more := strings.Cut(tail, "\n")
+				if !more {
+					break
+				}
+				tail = after
+			}
+			f.LogTail = line + gap + tail
+		}
 	}
 	return f
 }

@@ -49,7 +49,7 @@ func BenchmarkExecuteTrue(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer store.Close()
-			w, err := New(Options{Store: store, Types: &steps.Types{}, WorkDir: b.TempDir()})
+			w, err := New(Options{Store: store, WorkDir: b.TempDir()})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -69,7 +69,7 @@ func newLab(t testing.TB, change func(*worker.Options)) *lab {
 	}
 	t.Cleanup(func() { l.store.Close() })
 	o := worker.Options{
-		Store: l.store, Types: types, WorkDir: l.work, Self: "/bin/echo", Version: "test",
+		Store: l.store, WorkDir: l.work, Self: "/bin/echo", Version: "test",
 		Grace: 300 * time.Millisecond, Log: slog.New(slog.NewTextHandler(l.notes, nil)),
 	}
 	if change != nil {
@@ -106,7 +106,7 @@ func (l *lab) task(script string, args ...string) worker.Task {
 		command = append(command, steps.Arg{Templates: []string{a}})
 	}
 	return worker.Task{
-		RunID: "run-0123456789ab", Node: "node", Attempt: 1, Root: l.root,
+		RunID: "run-0123456789ab", Node: "node", Attempt: 1, Root: l.root, Types: l.types,
 		Step: "step", Version: "1.0.0",
 		Implementation: steps.Implementation{Name: "host", Command: command, Timeout: 20 * time.Second},
 	}

@@ -171,7 +171,7 @@ func (a *attempt) inspect(o *output) *steps.Failure {
 	if err != nil {
 		return storageFailure(fmt.Sprintf("The output `%s` could not be read", o.port.Name), err)
 	}
-	types := a.worker.options.Types
+	types := a.task.Types
 	if err := types.CheckPort(*o.port, o.format, head, whole); err != nil {
 		name, relErr := filepath.Rel(a.work(), o.path)
 		if relErr != nil {

@@ -257,7 +257,7 @@ func TestLogFlood(t *testing.T) {
 	if len(log) > most+200 || len(log) < most-5000 {
 		t.Errorf("%d bytes were kept of %d allowed", len(log), most)
 	}
-	if !strings.HasSuffix(f.LogTail, "end") || len(f.LogTail) > 2<<10 {
+	if !strings.HasPrefix(f.LogTail, "CUDA out of memory\n[…]\nmore of it\n") || !strings.HasSuffix(f.LogTail, "\nend") || len(f.LogTail) > 2<<10 {
 		t.Errorf("log tail %q", f.LogTail)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -16,7 +15,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
 )
@@ -49,8 +47,6 @@ Environment:
   LIGASE_STORE  JSON: {"roots": [{"uri": "s3://bucket/runs", "write": true}],
                        "buckets": {"s3://": {"endpoint": "…", "region": "…",
                                    "use_path_style": true, "disable_https": false}}}
-  LIGASE_TYPES  files or folders of type definitions beside the built-in ones,
-                separated by colons
   LIGASE_WORK   where private folders are made; else a temporary folder
   LIGASE_TASK   the task
 
@@ -211,10 +207,6 @@ func (p Program) worker() (*Worker, func(), error) {
 	for name, b := range config.Buckets {
 		o.Buckets[name] = uris.BucketConfig{Endpoint: b.Endpoint, Region: b.Region, UsePathStyle: b.UsePathStyle, DisableHTTPS: b.DisableHTTPS}
 	}
-	types, err := loadTypes(p.getenv("LIGASE_TYPES"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("LIGASE_TYPES: %w", err)
-	}
 	work := p.getenv("LIGASE_WORK")
 	if work == "" {
 		work = filepath.Join(os.TempDir(), "ligase-work")
@@ -224,7 +216,7 @@ func (p Program) worker() (*Worker, func(), error) {
 		return nil, nil, fmt.Errorf("LIGASE_STORE: %w", err)
 	}
 	w, err := New(Options{
-		Store: store, Types: types, WorkDir: work, Version: p.Version, Path: p.getenv("PATH"),
+		Store: store, WorkDir: work, Version: p.Version, Path: p.getenv("PATH"),
 		Self: "ligase", // this program has no baselines
 		Log:  slog.New(slog.NewTextHandler(p.Stderr, nil)),
 	})
@@ -233,36 +225,4 @@ func (p Program) worker() (*Worker, func(), error) {
 		return nil, nil, err
 	}
 	return w, func() { store.Close() }, nil
-}
-
-// loadTypes is the built-in types with those of further files.
-func loadTypes(paths string) (*steps.Types, error) {
-	var lists [][]steps.Type
-	var problems problem.Problems
-	parse := func(name string, data []byte) {
-		list, ps := steps.ParseTypes(name, data)
-		lists, problems = append(lists, list), append(problems, ps...)
-	}
-	data, err := fs.ReadFile(steps.Library(), "types.yaml")
-	if err != nil {
-		return nil, err
-	}
-	parse("types.yaml", data)
-	for _, path := range filepath.SplitList(paths) {
-		files := []string{path}
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil {
-				return nil, err
-			}
-		}
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				return nil, err
-			}
-			parse(file, data)
-		}
-	}
-	types, ps := steps.NewTypes(lists...)
-	return types, append(problems, ps...).Err()
 }

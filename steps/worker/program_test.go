@@ -23,13 +23,9 @@ func (l *lab) program(task worker.Task, env ...string) *exec.Cmd {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	types := filepath.Join(l.t.TempDir(), "types.yaml")
-	if err := os.WriteFile(types, []byte(labTypes), 0o600); err != nil {
-		l.t.Fatal(err)
-	}
 	cmd := exec.Command(os.Args[0], "--task", "-")
 	cmd.Stdin = bytes.NewReader(b)
-	cmd.Env = append([]string{programVariable + "=1", "PATH=" + os.Getenv("PATH"), "LIGASE_WORK=" + l.work, "LIGASE_TYPES=" + types,
+	cmd.Env = append([]string{programVariable + "=1", "PATH=" + os.Getenv("PATH"), "LIGASE_WORK=" + l.work,
 		fmt.Sprintf(`LIGASE_STORE={"roots":[{"uri":%q,"write":true}]}`, l.root.String())}, env...)
 	return cmd
 }
@@ -110,7 +106,6 @@ func TestProgramUsage(t *testing.T) {
 		{"two tasks", func() *exec.Cmd { c := l.program(good); c.Stdin = strings.NewReader(`{} {}`); return c }(), "something follows"},
 		{"no store", l.program(good, "LIGASE_STORE="), "LIGASE_STORE"},
 		{"no roots", l.program(good, "LIGASE_STORE={}"), "needs at least one root"},
-		{"bad types", l.program(good, "LIGASE_TYPES=/no/such/file"), "LIGASE_TYPES"},
 	} {
 		out, _ := c.cmd.CombinedOutput()
 		if c.cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), c.says) {

@@ -148,7 +148,7 @@ func (a *attempt) extension(port *steps.Port, format string) string {
 	if format == "" && len(port.Formats) > 0 {
 		format = port.Formats[0]
 	}
-	if f := a.worker.options.Types.FormatOf(port.Type, format); f != nil && len(f.Extensions) > 0 {
+	if f := a.task.Types.FormatOf(port.Type, format); f != nil && len(f.Extensions) > 0 {
 		return f.Extensions[0]
 	}
 	if plainName.MatchString(format) {
@@ -179,7 +179,7 @@ func (a *attempt) stageItem(ctx context.Context, port *steps.Port, item *Item, p
 	if err != nil {
 		return storageFailure(fmt.Sprintf("The staged input `%s` could not be read", port.Name), err)
 	}
-	types := a.worker.options.Types
+	types := a.task.Types
 	if err := types.CheckPort(*port, format, head, whole); err != nil {
 		return fail(steps.FailInput, "The input `%s` (%s) is not what the step takes: %s", port.Name, item.URI, sentence(err))
 	}
@@ -267,6 +267,9 @@ func (t *Task) check() *steps.Failure {
 		if !plainName.MatchString(port) {
 			return fail(steps.FailInput, "The task has %.80q where the name of a port belongs.", port)
 		}
+	}
+	if t.Types == nil && len(ports) > 0 {
+		return fail(steps.FailInput, "The task has ports, but not the types that they speak of.")
 	}
 	slices.Sort(ports)
 	if len(slices.Compact(ports)) != len(t.Inputs)+len(t.Outputs) {

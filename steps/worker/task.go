@@ -18,6 +18,7 @@ type Task struct {
 	Version        string                 `json:"version"`
 	Implementation steps.Implementation   `json:"implementation"`
 	Outputs        []steps.Port           `json:"outputs"`
+	Types          *steps.Types           `json:"types"` // those of its ports: what content checks go by
 	Inputs         []Input                `json:"inputs,omitempty"`
 	Params         map[string]steps.Value `json:"params,omitempty"`
 }

@@ -31,7 +31,6 @@ import (
 // Options configure a Worker.
 type Options struct {
 	Store    *uris.Store   // required
-	Types    *steps.Types  // required
 	WorkDir  string        // attempts' private folders are made below it; required
 	Self     string        // what the command "ligase" means, a path or a name on PATH; empty: os.Executable
 	Path     string        // PATH for commands; empty: the process's own
@@ -63,7 +62,7 @@ type Worker struct {
 
 // New returns a worker.
 func New(o Options) (*Worker, error) {
-	if o.Store == nil || o.Types == nil || o.WorkDir == "" {
+	if o.Store == nil || o.WorkDir == "" {
 		return nil, errors.New("a worker needs a store, types and a work folder")
 	}
 	var err error

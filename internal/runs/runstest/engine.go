@@ -24,14 +24,13 @@ import (
 type Env struct {
 	Blobs *uris.Store
 	Root  uris.URI
-	Types *steps.Types
 	Dir   string // a private folder
 }
 
 // Harness says how the suite gets what it tests.
 type Harness struct {
 	NewEngine func(t *testing.T, env Env) runs.Engine
-	OpenStore func(t *testing.T, types *steps.Types) runs.Store
+	OpenStore func(t *testing.T) runs.Store
 	// Blobs opens the store of objects; nil: files in a folder of the test's.
 	Blobs func(t *testing.T) (*uris.Store, uris.URI)
 	// Patience is how long a run may take; 0: a minute.
@@ -55,14 +54,14 @@ const tenant = "suite"
 func NewLab(t *testing.T, h Harness) *Lab {
 	t.Helper()
 	c := Catalog(t)
-	env := Env{Types: c.Types(), Dir: t.TempDir()}
+	env := Env{Dir: t.TempDir()}
 	if h.Blobs != nil {
 		env.Blobs, env.Root = h.Blobs(t)
 	} else {
 		env.Blobs, env.Root = fileStore(t)
 	}
 	service, err := runs.NewService(runs.Options{
-		Store: h.OpenStore(t, env.Types), Engine: h.NewEngine(t, env), Blobs: env.Blobs, Root: env.Root, Catalog: c,
+		Store: h.OpenStore(t), Engine: h.NewEngine(t, env), Blobs: env.Blobs, Root: env.Root, Catalog: c,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ import (
 
 // TestStore is the conformance suite of [runs.Store]. open gives a new, empty
 // store whose plans are read with the types given; the suite closes nothing.
-func TestStore(t *testing.T, open func(t *testing.T, types *steps.Types) runs.Store) {
+func TestStore(t *testing.T, open func(t *testing.T) runs.Store) {
 	c := Catalog(t)
 	plan := func(t *testing.T, text string) *pipelines.Plan {
 		return Plan(t, c, "say", pipelines.Arguments{Params: map[string]any{"text": text}})
@@ -47,7 +47,7 @@ func TestStore(t *testing.T, open func(t *testing.T, types *steps.Types) runs.St
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.run(t, &storeTest{Store: open(t, c.Types()), plan: plan})
+			tt.run(t, &storeTest{Store: open(t), plan: plan})
 		})
 	}
 }
