@@ -194,18 +194,35 @@ func (g *Graph) Dims(node string) []Endpoint {
 // OutputDims are the dimensions of what a port gives; a boundary port that
 // takes many has one.
 func (g *Graph) OutputDims(e Endpoint) []Endpoint {
-	n, p := boundary, int32(slices.IndexFunc(g.inputs, func(p steps.Port) bool { return p.Name == e.Port }))
+	if s := g.scopeOf(e); s != unknownScope {
+		return g.dims(s)
+	}
+	return nil
+}
+
+// NumDims is the number of [Graph.OutputDims].
+func (g *Graph) NumDims(e Endpoint) int {
+	if s := g.scopeOf(e); s != unknownScope {
+		return g.scopes.depth(s)
+	}
+	return 0
+}
+
+func (g *Graph) scopeOf(e Endpoint) int32 {
+	node, ports := boundary, g.inputs
 	if e.Node != "" {
-		var ok bool
-		if n, ok = g.byID[e.Node]; !ok {
-			return nil
+		n, ok := g.byID[e.Node]
+		if !ok {
+			return unknownScope
 		}
-		p = int32(slices.IndexFunc(g.nodes[n].Outputs, func(p steps.Port) bool { return p.Name == e.Port }))
+		node, ports = n, g.nodes[n].Outputs
 	}
-	if p < 0 {
-		return nil
+	for p := range ports {
+		if ports[p].Name == e.Port {
+			return g.gives(node, int32(p))
+		}
 	}
-	return g.dims(g.gives(n, p))
+	return unknownScope
 }
 
 func (g *Graph) gives(node, port int32) int32 { return g.scopes.gives(node, port) }
