@@ -123,11 +123,11 @@ func (c *compiler) useParam(l *level, u *use, a *Argument, used []bool) {
 		for i := range names {
 			names[i] = p.Params[i].Name
 		}
-		fix := problem.DidYouMean(a.Param, names)
+		fix := c.didYouMean(a.Param, names)
 		if steps.FindPort(p.Inputs, a.Param) != nil {
 			fix = fmt.Sprintf("It is an input: $inputs.%s.", a.Param)
 		}
-		if i := slices.Index(names, problem.Nearest(a.Param, names)); i >= 0 {
+		if i := slices.Index(names, c.nearest(a.Param, names)); i >= 0 {
 			used[i] = true
 		}
 		c.add(a.Pos, path(), problem.UnknownName, orElse(fix, "Declare it under params."), "The pipeline has no parameter %q.", a.Param)
@@ -185,10 +185,10 @@ func (c *compiler) unknownArgument(l *level, u *use, path string, a *Argument) {
 	for i := range u.params {
 		names = append(names, u.params[i].Name)
 	}
-	if near := problem.Nearest(a.Name, names); near != "" {
+	if near := c.nearest(a.Name, names); near != "" {
 		l.report(u, near) // the one that was meant is not missing
 	}
-	c.add(a.Pos, path, problem.UnknownName, orElse(problem.DidYouMean(a.Name, names), "Remove it."),
+	c.add(a.Pos, path, problem.UnknownName, orElse(c.didYouMean(a.Name, names), "Remove it."),
 		"`%s` takes no %q.", u.node.Uses, a.Name)
 	if a.From != nil {
 		l.mentioned = append(l.mentioned, *a.From)

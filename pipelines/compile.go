@@ -233,6 +233,24 @@ func (c *compiler) add(pos problem.Pos, path string, code problem.Code, fix, for
 	c.problems.Addf(pos, path, code, fix, format, args...)
 }
 
+// maxSuggestions bounds what looking for similar names costs in a definition in
+// which everything is wrong.
+const maxSuggestions = 200
+
+func (c *compiler) didYouMean(name string, candidates []string) string {
+	if len(c.problems) > maxSuggestions {
+		return "Correct the name."
+	}
+	return problem.DidYouMean(name, candidates)
+}
+
+func (c *compiler) nearest(name string, candidates []string) string {
+	if len(c.problems) > maxSuggestions {
+		return ""
+	}
+	return problem.Nearest(name, candidates)
+}
+
 // step finds the step that a node uses, or reports why there is none.
 func (c *compiler) step(n *Node) *steps.Step {
 	if s, known := c.steps[n.Uses]; known && s != nil {
@@ -248,7 +266,7 @@ func (c *compiler) step(n *Node) *steps.Step {
 		c.add(n.Pos, path, problem.Missing, "Add step: with the name of one.", "The node %q does not say what it uses.", n.Name)
 		return nil
 	}
-	fix := problem.DidYouMean(n.Uses, c.resolver.Names(KindStep))
+	fix := c.didYouMean(n.Uses, c.resolver.Names(KindStep))
 	name, _, versioned := strings.Cut(n.Uses, "@")
 	if versioned {
 		if have := c.resolver.Step(name); have != nil {
@@ -271,7 +289,7 @@ func (c *compiler) pipeline(n *Node) *level {
 	path := "nodes." + n.Name + ".pipeline"
 	p := c.resolver.Pipeline(n.Uses)
 	if p == nil {
-		fix := problem.DidYouMean(n.Uses, c.resolver.Names(KindPipeline))
+		fix := c.didYouMean(n.Uses, c.resolver.Names(KindPipeline))
 		name, _, versioned := strings.Cut(n.Uses, "@")
 		if versioned {
 			if have := c.resolver.Pipeline(name); have != nil {
@@ -514,7 +532,7 @@ func (c *compiler) chooser(l *level) func(*placed) *steps.Implementation {
 		names = slices.Compact(names)
 		for _, key := range slices.Sorted(maps.Keys(c.options.Implementations)) {
 			if _, known := slices.BinarySearch(names, key); !known {
-				c.add(problem.Pos{}, "implementations."+key, problem.UnknownName, problem.DidYouMean(key, names),
+				c.add(problem.Pos{}, "implementations."+key, problem.UnknownName, c.didYouMean(key, names),
 					"No node and no step here is named %q.", key)
 			}
 		}
@@ -544,7 +562,7 @@ func (c *compiler) chooser(l *level) func(*placed) *steps.Implementation {
 			for i := range names {
 				names[i] = s.Implementations[i].Name
 			}
-			c.add(pos, path, problem.UnknownName, problem.DidYouMean(want, names),
+			c.add(pos, path, problem.UnknownName, c.didYouMean(want, names),
 				"The step %q has no implementation %q.", s.Name, want)
 		}
 		return nil
