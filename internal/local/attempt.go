@@ -17,7 +17,7 @@ func (e *Engine) dispatch() {
 	if e.drive == nil || e.drive.stopping {
 		return
 	}
-	for {
+	for e.quay.commits < unsyncedMost {
 		t := e.queue.pop(e.slots)
 		if t == nil {
 			return

@@ -32,6 +32,12 @@ type Options struct {
 	DataDir string
 	WorkDir string // the worker's; empty: work, below DataDir
 
+	// Sync has the engine make every commit durable before it tells of it, many
+	// at a time and beside the tasks. With it, and only then, the Worker's
+	// store can do without uris.Options.Sync, which has each task wait for the
+	// disk.
+	Sync bool
+
 	Slots   Slots         // what there is to give; a CPU of 0: DetectSlots
 	Jobs    int           // most tasks at the same time; 0: no cap but the slots
 	Backoff Backoff       // between attempts of a task
@@ -55,6 +61,7 @@ type Engine struct {
 	queue *queue
 	slots *ledger
 	drive *drive // nil while Run is not running
+	quay  quay   // before the outbox, with Options.Sync
 	out   outbox
 }
 
@@ -114,6 +121,7 @@ func New(o Options) (*Engine, error) {
 		runs:    map[runs.ID]*run{},
 		queue:   newQueue(),
 		slots:   newLedger(o.Slots, o.Jobs),
+		quay:    newQuay(),
 		out:     newOutbox(),
 	}, nil
 }
@@ -197,7 +205,8 @@ func (e *Engine) Active() int {
 // Run implements runs.Engine. It first ends what an engine that was killed
 // left behind. When ctx ends, so do all attempts; their runs are not failed,
 // and go on when they are submitted to a later Run. Run returns within
-// Options.Stop and about a second.
+// Options.Stop and about a second. An error says that it could not begin, or
+// that the disk does not keep what it is given.
 //
 // The caller holds the data folder's lock: another engine's processes would
 // look like leftovers.
@@ -228,7 +237,16 @@ func (e *Engine) Run(ctx context.Context, sink runs.Sink) error {
 	}
 	e.mu.Unlock()
 
-	undelivered := e.deliver(ctx, sink)
+	driving, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		if err := e.keepDurable(driving); err != nil {
+			fail(err)
+		}
+	})
+	undelivered := e.deliver(driving, sink)
+	keeping.Wait()
 
 	e.mu.Lock()
 	d.stopping = true
@@ -237,11 +255,16 @@ func (e *Engine) Run(ctx context.Context, sink runs.Sink) error {
 	if !waitFor(&d.working, e.options.Stop) {
 		e.log.Warn("attempts did not end in time; they are ended when an engine starts again")
 	}
+	if ctx.Err() != nil {
+		err = e.makeDurable()
+	} else {
+		err = context.Cause(driving)
+	}
 	e.flush(context.WithoutCancel(ctx), sink, undelivered)
 	e.mu.Lock()
 	e.reset()
 	e.mu.Unlock()
-	return nil
+	return err
 }
 
 // submitted lists the runs in hand by order of submission.
@@ -264,6 +287,7 @@ func (e *Engine) reset() {
 	e.runs = map[runs.ID]*run{}
 	e.queue = newQueue()
 	e.slots = newLedger(e.options.Slots, e.options.Jobs)
+	e.quay = newQuay()
 	e.out = newOutbox()
 	e.drive = nil
 }

@@ -397,14 +397,33 @@ func TestACommittedRunIsOnlyRead(t *testing.T) {
 	}
 }
 
-func TestADamagedCommitRecordIsNamed(t *testing.T) {
+func TestDamagedCommitRecords(t *testing.T) {
 	l := newLab(t, nil)
-	j := l.job(1, "pair", nil)
-	u := j.Folder.Result("first", "")
-	if _, err := l.blobs.Put(context.Background(), u, strings.NewReader("{")); err != nil {
-		t.Fatal(err)
-	}
 	l.run()
+	damage := func(j runs.Job, text string) uris.URI {
+		t.Helper()
+		u := j.Folder.Result("first", "")
+		if _, err := l.blobs.Put(context.Background(), u, strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	// What a loss of power can leave behind was never told to anybody.
+	for n, torn := range []string{"", "{\"node\": \"fi", "\x00\x00\x00\x00"} {
+		j := l.job(n, "pair", nil)
+		damage(j, torn)
+		l.submit(j)
+		l.ends(j, runs.Succeeded)
+		if got := l.text(j, "first", "", "note"); got != "hello\n" {
+			t.Errorf("%q: the first note is %q", torn, got)
+		}
+		if got := l.record.events(j.ID, "recovered"); len(got) != 1 || !strings.Contains(got[0].Message, "cut off 1 commit record") {
+			t.Errorf("%q: events %+v", torn, got)
+		}
+	}
+	// A record of another task came some other way: somebody has to look.
+	j := l.job(9, "pair", nil)
+	u := damage(j, `{"node": "second"}`)
 	l.submit(j)
 	f := l.ends(j, runs.Failed).Failure
 	if f.Code != steps.FailStorage || !strings.Contains(f.Message, u.String()) {

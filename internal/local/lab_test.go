@@ -103,14 +103,13 @@ func (d definitions) plan(name string, params map[string]any, inputs map[string]
 type lab struct {
 	testing.TB
 	definitions
-	dir     string
-	root    uris.URI
-	blobs   *uris.Store
-	worker  *worker.Worker
-	engine  *Engine
-	durable bool // commits survive a loss of power
-	record  *record
-	stop    func() // ends Run and waits for it
+	dir    string
+	root   uris.URI
+	blobs  *uris.Store
+	worker *worker.Worker
+	engine *Engine
+	record *record
+	stop   func() // ends Run and waits for it
 }
 
 func newLab(t testing.TB, change func(*Options)) *lab {
@@ -119,8 +118,7 @@ func newLab(t testing.TB, change func(*Options)) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, bench := t.(*testing.B)
-	l := &lab{TB: t, definitions: d, dir: t.TempDir(), durable: bench && os.Getenv("NOSYNC") == ""}
+	l := &lab{TB: t, definitions: d, dir: t.TempDir()}
 	l.open(change)
 	return l
 }
@@ -129,7 +127,7 @@ func newLab(t testing.TB, change func(*Options)) *lab {
 func (l *lab) open(change func(*Options)) {
 	l.Helper()
 	var err error
-	if l.blobs, l.root, err = openStore(l.dir, l.durable); err != nil {
+	if l.blobs, l.root, err = openStore(l.dir); err != nil {
 		l.Fatal(err)
 	}
 	l.Cleanup(func() { l.blobs.Close() })
@@ -149,12 +147,12 @@ func (l *lab) open(change func(*Options)) {
 	l.record = newRecord()
 }
 
-func openStore(dir string, durable bool) (*uris.Store, uris.URI, error) {
+func openStore(dir string) (*uris.Store, uris.URI, error) {
 	root, err := uris.FromPath(filepath.Join(dir, "store"))
 	if err != nil {
 		return nil, root, err
 	}
-	store, err := uris.NewStore(uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Sync: durable})
+	store, err := uris.NewStore(uris.Options{Roots: []uris.Root{{URI: root, Write: true}}})
 	return store, root, err
 }
 

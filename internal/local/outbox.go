@@ -43,6 +43,10 @@ func newOutbox() outbox {
 // tell puts an observation of a run into the outbox.
 func (e *Engine) tell(r *run, o runs.Observation, within time.Duration) {
 	o.RunID, o.Generation, o.Time = r.job.ID, r.job.Generation, e.options.Now()
+	if e.options.Sync && e.quay.holds(o) {
+		e.quay.add(o, r.job.Folder, within)
+		return
+	}
 	e.out.add(o)
 	e.out.kick(within)
 }
@@ -100,12 +104,12 @@ func (e *Engine) collect() []runs.Observation {
 	slices.SortFunc(touched, func(x, y *run) int { return cmp.Compare(x.seq, y.seq) })
 	for _, r := range touched {
 		progress := r.progress()
-		o := runs.Observation{Progress: &progress}
+		o := runs.Observation{RunID: r.job.ID, Generation: r.job.Generation, Time: e.options.Now(), Progress: &progress}
 		if waiting := e.waiting(r); waiting != r.waiting {
 			r.waiting = waiting
 			o.Waiting = &waiting
 		}
-		e.tell(r, o, soon)
+		b.add(o)
 	}
 	batch := b.pending
 	b.pending, b.due = nil, time.Time{}

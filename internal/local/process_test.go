@@ -190,7 +190,7 @@ func loadEngine(dir string) error {
 	if err != nil {
 		return err
 	}
-	blobs, root, err := openStore(dir, false)
+	blobs, root, err := openStore(dir)
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func loadEngine(dir string) error {
 		done := maps.Clone(ended)
 		mu.Unlock()
 		e, err := New(Options{
-			Worker: w, Blobs: blobs, DataDir: dir, Slots: Slots{CPU: 3}, Backoff: Backoff{Base: 5 * time.Millisecond},
+			Worker: w, Blobs: blobs, DataDir: dir, Sync: true, Slots: Slots{CPU: 3}, Backoff: Backoff{Base: 5 * time.Millisecond},
 		})
 		if err != nil {
 			return err

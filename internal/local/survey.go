@@ -26,6 +26,7 @@ import (
 // survey is what a run folder says of a run.
 type survey struct {
 	committed map[dag.Task]*steps.Result
+	torn      int              // records that were cut off, and have been set aside
 	attempts  map[dag.Task]int // the highest number that has left a trace
 }
 
@@ -47,12 +48,16 @@ func takeSurvey(ctx context.Context, store *uris.Store, f uris.RunFolder) (surve
 	for _, t := range began {
 		group.Go(func() error {
 			result, err := readResult(reading, store, f, t)
-			if result == nil || err != nil {
-				return err
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			s.committed[t] = result
+			switch {
+			case errors.Is(err, errTorn) && setAside(f.Result(t.Node, t.Index)) == nil:
+				s.torn++
+			case err != nil:
+				return err
+			case result != nil:
+				s.committed[t] = result
+			}
 			return nil
 		})
 	}
@@ -117,15 +122,33 @@ func readResult(ctx context.Context, store *uris.Store, f uris.RunFolder, t dag.
 		return nil, err
 	}
 	var r steps.Result
-	if err := json.Unmarshal(data, &r); err != nil || r.Node != t.Node || r.Index != t.Index {
-		return nil, &steps.Failure{
-			Code:    steps.FailStorage,
-			Message: fmt.Sprintf("The commit record %s is damaged.", u),
-			Hint:    "Remove it and retry the run: its task then runs again.",
-			Node:    t.Node, Index: t.Index,
-		}
+	torn := json.Unmarshal(data, &r) != nil
+	if !torn && r.Node == t.Node && r.Index == t.Index {
+		return &r, nil
 	}
-	return &r, nil
+	failure := &steps.Failure{
+		Code:    steps.FailStorage,
+		Message: fmt.Sprintf("The commit record %s is damaged.", u),
+		Hint:    "Remove it and retry the run: its task then runs again.",
+		Node:    t.Node, Index: t.Index,
+	}
+	if torn {
+		return nil, fmt.Errorf("%w: %w", errTorn, failure)
+	}
+	return nil, failure
+}
+
+// errTorn says that a commit record is not whole: the machine lost power
+// before it was on the disk (see quay), so nobody has been told of it.
+var errTorn = errors.New("commit record cut off")
+
+// setAside moves a commit record away, so that its task can commit again.
+// Only a local one can be torn.
+func setAside(u uris.URI) error {
+	if u.Path() == "" {
+		return problem.ErrRefused
+	}
+	return os.Rename(u.Path(), u.Path()+".damaged")
 }
 
 // lastLogged is the highest attempt of a task that left a log or a failure
@@ -232,8 +255,12 @@ func (e *Engine) begin(r *run) {
 				r.attempts[t] = max(r.attempts[t], n)
 			}
 		}
-		if n, left := len(found.committed), len(r.attempts); n > 0 || left > 0 {
-			e.event(r, runs.Event{Kind: "recovered", Message: fmt.Sprintf("%s had committed; the run goes on from there.", count(n, "task"))})
+		if n, left := len(found.committed), len(r.attempts); n > 0 || left > 0 || found.torn > 0 {
+			message := fmt.Sprintf("%s had committed; the run goes on from there.", count(n, "task"))
+			if found.torn > 0 {
+				message += fmt.Sprintf(" A loss of power had cut off %s, set aside.", count(found.torn, "commit record"))
+			}
+			e.event(r, runs.Event{Kind: "recovered", Message: message})
 		}
 		e.advance(r, event{Change: first}, found.committed)
 		e.settle(r)
