@@ -119,6 +119,25 @@ func TestOneEngineProcessForManyCommands(t *testing.T) {
 		t.Error(err)
 	}
 
+	// Whoever waits has a killed engine replaced.
+	waiting, stop := context.WithCancel(t.Context())
+	var waiter sync.WaitGroup
+	waiter.Go(func() {
+		if err := remote("idle-engine").Run(waiting, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	for now := pid; now == pid || now == 0; time.Sleep(5 * time.Millisecond) {
+		if _, now, err = Held(l.dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	waiter.Wait()
+
 	// It ends by itself when nothing is left, and can be started again.
 	if err := os.Remove(l.file("busy")); err != nil {
 		t.Fatal(err)

@@ -81,10 +81,22 @@ func (m *Remote) Submit(ctx context.Context, _ runs.Job) error { return m.Ensure
 // the store.
 func (m *Remote) Cancel(ctx context.Context, _ runs.ID) error { return m.Ensure(ctx) }
 
-// Run has nothing to drive: it returns when ctx ends.
+// Run keeps an engine process there until ctx ends: whoever waits for a run
+// runs it meanwhile, so that the wait has an end although the engine was
+// killed. The sink is not used; observations go to the store.
 func (m *Remote) Run(ctx context.Context, _ runs.Sink) error {
-	<-ctx.Done()
-	return nil
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		if err := m.Ensure(ctx); err != nil && ctx.Err() == nil {
+			m.log.Warn("no engine; trying again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // Logs implements runs.Engine.
