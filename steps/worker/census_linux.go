@@ -7,6 +7,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // A census looks at all processes from time to time, for all attempts of a
@@ -17,6 +20,8 @@ import (
 // parent belonged to it when it was seen; once it does it stays so, wherever
 // it goes.
 type census struct {
+	reapers map[int]bool
+
 	mu       sync.Mutex
 	attempts map[*attempt]map[procID]struct{}
 	running  bool
@@ -29,7 +34,9 @@ const (
 	lookShare = 30
 )
 
-func newCensus() *census { return &census{attempts: map[*attempt]map[procID]struct{}{}} }
+func newCensus() *census {
+	return &census{attempts: map[*attempt]map[procID]struct{}{}, reapers: reapers()}
+}
 
 // add begins to watch an attempt whose command has been running for a while.
 func (c *census) add(a *attempt) {
@@ -178,7 +185,7 @@ func (c *census) stragglers(a *attempt) (list []procID, alone bool) {
 			p := procID{pid: pid}
 			switch mark := p.mark(); mark {
 			case "":
-				alone = alone && elsewhere(pid, a.process.pid)
+				alone = alone && c.elsewhere(pid, a.process.pid)
 			case a.folder:
 				if p.start = startTime(pid); p.start != 0 {
 					found[p] = struct{}{}
@@ -205,17 +212,39 @@ func (c *census) stragglers(a *attempt) (list []procID, alone bool) {
 	return sortProcs(list), alone
 }
 
-// elsewhere reports whether what bears a number is surely no descendant of an
-// older process: it has ended, is the kernel's, or the thread of one that is
-// older still. (Threads take numbers like processes, and a younger process has
-// its own turn.)
-func elsewhere(pid, older int) bool {
+// elsewhere reports whether what bears a number, and no mark, is surely no
+// descendant of an older process. One whose parent lives is what its parent
+// is, and a parent that is younger has its own turn; one whose parent has died
+// was given to a reaper: so one that has another parent is not an orphan of
+// ours. Threads take numbers like processes: that of an older process is
+// older than it looks.
+func (c *census) elsewhere(pid, older int) bool {
 	s, ok := readStat(pid)
-	if !ok || s.dead() || s.ppid == 2 {
+	if !ok || s.dead() || !c.reapers[s.ppid] {
 		return true
 	}
 	leader := threadOf(pid)
 	return leader != pid && leader != 0 && leader < older
+}
+
+// reapers are the processes that can be given orphans of ours: those above us,
+// and we ourselves where we have asked for that or are the first.
+func reapers() map[int]bool {
+	all := map[int]bool{1: true}
+	self := os.Getpid()
+	var asked int
+	if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&asked)), 0, 0, 0); err != nil || asked != 0 {
+		all[self] = true
+	}
+	for pid := self; pid > 1; {
+		s, ok := readStat(pid)
+		if !ok {
+			break
+		}
+		pid = s.ppid
+		all[pid] = true
+	}
+	return all
 }
 
 // between lists the processes with numbers over first up to last; all there
