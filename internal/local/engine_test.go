@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -256,129 +254,6 @@ func TestSubmitIsIdempotent(t *testing.T) {
 	}
 }
 
-// sleeper is a script that tells its process and then sleeps.
-func (l *lab) sleeper(name string) string {
-	return fmt.Sprintf("echo $$ > %[1]s.tmp; mv %[1]s.tmp %[1]s; sleep 300", l.file(name))
-}
-
-func (l *lab) gone(name string) {
-	l.Helper()
-	pid, err := strconv.Atoi(strings.Join(l.lines(name), ""))
-	if err != nil {
-		l.Fatal(err)
-	}
-	for range 1000 {
-		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	l.Errorf("process %d lives on", pid)
-}
-
-func TestCancel(t *testing.T) {
-	l := newLab(t, func(o *Options) { o.Backoff = Backoff{Base: time.Hour, Max: time.Hour} })
-	l.run()
-	cancel := func(j runs.Job) {
-		t.Helper()
-		if err := l.engine.Cancel(context.Background(), j.ID); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Run("running", func(t *testing.T) {
-		j := l.submit(l.job(1, "twins", map[string]any{"left": l.sleeper("left"), "right": l.sleeper("right")}))
-		l.appears("left")
-		l.appears("right")
-		cancel(j)
-		cancel(j)
-		l.ends(j, runs.Cancelled)
-		l.gone("left")
-		l.gone("right")
-		for _, name := range []string{"left", "right"} {
-			if s := l.record.last(j.ID)[name]; s.State != runs.Cancelled {
-				t.Errorf("%s: %+v", name, s)
-			}
-		}
-		cancel(j) // it has ended
-		again := j
-		again.Generation = 2
-		l.submit(again)
-		cancel(again)
-		l.ends(again, runs.Cancelled)
-	})
-	t.Run("between attempts", func(t *testing.T) {
-		j := l.submit(l.job(2, "script", map[string]any{"script": "exit 1"}))
-		l.record.wait(t, "the retry", func(o runs.Observation) bool { return o.RunID == j.ID && o.Event != nil && o.Event.Kind == "retrying" })
-		cancel(j)
-		l.ends(j, runs.Cancelled)
-		if s := l.record.last(j.ID)["script"]; s.State != runs.Cancelled {
-			t.Errorf("the waiting task: %+v", s)
-		}
-	})
-	t.Run("never heard of", func(t *testing.T) {
-		if err := l.engine.Cancel(context.Background(), "run-000000000000"); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestCancelBeforeRun(t *testing.T) {
-	l := newLab(t, nil)
-	j := l.submit(l.job(1, "pair", nil))
-	if err := l.engine.Cancel(context.Background(), j.ID); err != nil {
-		t.Fatal(err)
-	}
-	l.run()
-	l.ends(j, runs.Cancelled)
-	if tasks := l.record.last(j.ID); len(tasks) != 0 {
-		t.Errorf("tasks were started: %v", tasks)
-	}
-}
-
-func TestStopAndGoOn(t *testing.T) {
-	l := newLab(t, nil)
-	l.run()
-	ledger := l.file("ledger")
-	// The first two items commit; then right sleeps, in its first attempt only.
-	j := l.submit(l.job(1, "twins", map[string]any{
-		"left":  "echo left >> " + ledger + "; echo l > note.txt",
-		"right": inTurn(l.file("n"), l.sleeper("right"), "echo right >> "+ledger+"; echo r > note.txt"),
-		"third": "cat \"$1\" > note.txt; echo third >> " + ledger,
-	}))
-	l.appears("right")
-	l.record.wait(t, "left's commit", func(o runs.Observation) bool {
-		return o.Task != nil && o.Task.Node == "left" && o.Task.State == runs.Succeeded
-	})
-	l.stop()
-	l.gone("right")
-	for _, o := range l.record.seen() {
-		if o.State.Terminal() {
-			t.Fatalf("stopping the engine ended the run: %+v", o)
-		}
-	}
-	if left, _ := filepath.Glob(filepath.Join(l.dir, workName, "run-*", "*", "attempt-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-
-	l.open(nil)
-	l.run()
-	l.submit(j)
-	l.ends(j, runs.Succeeded)
-	if got := l.lines("ledger"); !slices.Equal(got, []string{"left", "right", "third"}) {
-		t.Errorf("ran %v, want each once", got)
-	}
-	if s := l.record.last(j.ID)["right"]; s.Attempt != 2 {
-		t.Errorf("the second attempt has the number %d", s.Attempt)
-	}
-	// What has committed is told again: the store may have lost it.
-	if s := l.record.last(j.ID)["left"]; s.State != runs.Succeeded || s.Result == nil || s.Attempt != 1 {
-		t.Errorf("left: %+v", s)
-	}
-	if got := l.record.events(j.ID, "recovered"); len(got) != 1 {
-		t.Errorf("recovery was told %d times", len(got))
-	}
-}
-
 func TestACommittedRunIsOnlyRead(t *testing.T) {
 	l := newLab(t, nil)
 	l.run()
@@ -495,58 +370,6 @@ func TestWhyARunWaits(t *testing.T) {
 		return o.RunID == second.ID && o.Waiting != nil && *o.Waiting == ""
 	})
 	l.ends(second, runs.Succeeded)
-}
-
-func TestLogs(t *testing.T) {
-	l := newLab(t, nil)
-	l.run()
-	j := l.submit(l.job(1, "script", map[string]any{
-		"script": inTurn(l.file("n"), "echo one; exit 1",
-			fmt.Sprintf("echo two; while [ ! -e %s ]; do sleep 0.01; done; echo three", l.file("go"))),
-	}))
-	l.record.wait(t, "the second attempt", func(o runs.Observation) bool { return o.Task != nil && o.Task.Attempt == 2 })
-
-	q := runs.LogQuery{Folder: j.Folder, Node: "script", Follow: true}
-	followed := make(chan string, 1)
-	go func() {
-		text, err := l.log(q)
-		if err != nil {
-			text = err.Error()
-		}
-		followed <- text
-	}()
-	time.Sleep(50 * time.Millisecond)
-	if err := os.WriteFile(l.file("go"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-followed; got != "two\nthree\n" {
-		t.Errorf("followed %q", got)
-	}
-	l.ends(j, runs.Succeeded)
-	for attempt, want := range map[int]string{0: "two\nthree\n", 1: "one\n", 2: "two\nthree\n"} {
-		for _, follow := range []bool{false, true} {
-			q.Attempt, q.Follow = attempt, follow
-			if got, err := l.log(q); got != want || err != nil {
-				t.Errorf("attempt %d, follow %v: %q, %v", attempt, follow, got, err)
-			}
-		}
-	}
-	for attempt, sentence := range map[int]string{3: "the latest is 2"} {
-		q.Attempt = attempt
-		if _, err := l.log(q); !errors.Is(err, problem.ErrNotFound) || !strings.Contains(err.Error(), sentence) {
-			t.Errorf("attempt %d: %v", attempt, err)
-		}
-	}
-	q = runs.LogQuery{Folder: j.Folder, Node: "nobody"}
-	if _, err := l.log(q); !errors.Is(err, problem.ErrNotFound) || !strings.Contains(err.Error(), "not started") {
-		t.Errorf("a task that is not there: %v", err)
-	}
-	// One that printed nothing has an empty log, not none.
-	quiet := l.submit(l.job(2, "script", nil))
-	l.ends(quiet, runs.Succeeded)
-	if got, err := l.log(runs.LogQuery{Folder: quiet.Folder, Node: "script"}); got != "" || err != nil {
-		t.Errorf("a silent task: %q, %v", got, err)
-	}
 }
 
 func TestManyRunsAtOnce(t *testing.T) {
