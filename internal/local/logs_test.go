@@ -63,4 +63,3 @@ func TestLogs(t *testing.T) {
 		t.Errorf("a silent task: %q, %v", got, err)
 	}
 }
-

@@ -137,4 +137,3 @@ func TestStopAndGoOn(t *testing.T) {
 		t.Errorf("recovery was told %d times", len(got))
 	}
 }
-
