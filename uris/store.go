@@ -40,7 +40,11 @@ type BucketConfig struct {
 type Options struct {
 	// Roots are the folders that may be read (and written, where Write is
 	// set). Anything else is refused. Required.
-	Roots   []Root
+	Roots []Root
+	// ReadAny lifts the roots for reading. It is for an engine, whose reads are
+	// of what plans name: those URIs were held to the roots where the call
+	// came in, which may be another process with other roots.
+	ReadAny bool
 	Openers map[string]Opener       // by scheme; file needs none, and mem is there unless given
 	Buckets map[string]BucketConfig // by "scheme://bucket", or by "scheme://" for all of a scheme
 	Retries int                     // of a passing fault, with backoff and jitter; 0: 4; negative: none
@@ -65,6 +69,7 @@ type Root struct {
 // that leads out, is refused, and so is whatever is not a regular file.
 type Store struct {
 	roots   []Root
+	readAny bool
 	folders map[URI]*folder // of the file roots
 	openers map[string]Opener
 	configs map[string]BucketConfig
@@ -101,6 +106,7 @@ func NewStore(o Options) (*Store, error) {
 	}
 	s := &Store{
 		roots:   slices.Clone(o.Roots),
+		readAny: o.ReadAny,
 		folders: map[URI]*folder{},
 		openers: map[string]Opener{"mem": openMem},
 		configs: map[string]BucketConfig{},
@@ -144,6 +150,9 @@ func NewStore(o Options) (*Store, error) {
 		case s.openers[r.URI.scheme] == nil:
 			return nil, fmt.Errorf("root %s: this program was built without the driver for %s", r.URI, r.URI.scheme)
 		}
+	}
+	if everything := (URI{scheme: "file"}); o.ReadAny && s.folders[everything] == nil {
+		s.folders[everything] = &folder{uri: everything, sync: o.Sync, blocks: s.blocks, known: known}
 	}
 	return s, nil
 }
@@ -194,6 +203,9 @@ func (s *Store) root(u URI, write bool) (Root, error) {
 			return r, nil
 		}
 		usable = append(usable, r.URI.String())
+	}
+	if s.readAny && !write {
+		return Root{URI: URI{scheme: u.scheme, bucket: u.bucket}}, nil
 	}
 	verb := "read"
 	if write {

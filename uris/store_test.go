@@ -494,3 +494,36 @@ func (c calling) Read([]byte) (int, error) {
 	c.f()
 	return 0, io.EOF
 }
+
+// An engine reads what plans name wherever it lies, and writes below its roots
+// only.
+func TestReadAny(t *testing.T) {
+	ours, theirs := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(theirs, "x.txt"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, err := uris.FromPath(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside, err := uris.FromPath(filepath.Join(theirs, "x.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, readAny := range []bool{false, true} {
+		s, err := uris.NewStore(uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, ReadAny: readAny})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := s.ReadAll(t.Context(), outside, 10)
+		if readAny && (err != nil || string(data) != "x") || !readAny && !errors.Is(err, problem.ErrRefused) {
+			t.Errorf("ReadAny %v: %q, %v", readAny, data, err)
+		}
+		if _, err := s.Put(t.Context(), outside, strings.NewReader("y")); !errors.Is(err, problem.ErrRefused) {
+			t.Errorf("ReadAny %v: a write outside of the roots: %v", readAny, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -34,6 +34,7 @@ type app struct {
 	catalogProblems problem.Problems
 
 	blobs   *uris.Store
+	claims  *uris.Store
 	store   *sqlite.Store
 	service *runs.Service
 }
@@ -43,6 +44,9 @@ func (a *app) close() error {
 	var errs []error
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
+	}
+	if a.claims != nil {
+		errs = append(errs, a.claims.Close())
 	}
 	if a.blobs != nil {
 		errs = append(errs, a.blobs.Close())
@@ -161,7 +165,14 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 	if err != nil {
 		return nil, err
 	}
-	if a.blobs, err = uris.NewStore(uris.Options{Roots: roots, Openers: drivers.All(), Sync: true}); err != nil {
+	// The engine reads what runs were allowed to name when they were submitted.
+	options := uris.Options{Roots: roots, ReadAny: engine != nil, Openers: drivers.All(), Sync: true}
+	if a.blobs, err = uris.NewStore(options); err != nil {
+		return nil, err
+	}
+	// A run's row in the database makes it durable, its claim need not be.
+	options.Sync = false
+	if a.claims, err = uris.NewStore(options); err != nil {
 		return nil, err
 	}
 	c, _ := a.loadCatalog()
@@ -176,7 +187,7 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 		return nil, err
 	}
 	a.service, err = runs.NewService(runs.Options{
-		Store: a.store, Engine: e, Blobs: a.blobs, Root: root, Catalog: c, Clock: time.Now,
+		Store: a.store, Engine: e, Blobs: a.blobs, Claims: a.claims, Root: root, Catalog: c, Clock: time.Now,
 	})
 	return a.service, err
 }
@@ -193,15 +204,14 @@ func (a *app) remote(dataDir string, blobs *uris.Store) (runs.Engine, error) {
 		idle = given
 	}
 	args := []string{"engine", "--data", dataDir, "--idle", idle}
+	// Plans carry all that it needs to run them; from the catalog it only
+	// learns what to suggest next.
 	for _, dir := range a.catalogDirs() {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return nil, err
 		}
 		args = append(args, "--catalog", abs)
-	}
-	for _, root := range a.allowedRoots() {
-		args = append(args, "--allow-root", root)
 	}
 	return local.NewRemote(local.RemoteOptions{DataDir: dataDir, Self: self, Args: args, Blobs: blobs})
 }

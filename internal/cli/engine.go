@@ -26,6 +26,8 @@ func (a *app) engineCommand() *cobra.Command {
 background when there is work and none is there; it ends by itself when the last
 run has ended. Start one by hand to watch its log, or to keep it.`,
 		Args: cobra.NoArgs,
+		// A folder of definitions may be gone by the time that an engine starts.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dataDir, err := a.dataDir()
 			if err != nil {
