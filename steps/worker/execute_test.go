@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/steps/worker"
@@ -403,4 +404,34 @@ func TestFoldersAreFresh(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Attempts of many runs at once share, keep and remove the folders above them.
+func TestManyAtOnce(t *testing.T) {
+	l := newLab(t, nil)
+	var group errgroup.Group
+	group.SetLimit(4)
+	for i := range 200 {
+		group.Go(func() error {
+			task := l.task(`[ -z "$(ls -A .)$(ls -A "$TMPDIR")" ] || exit 9; if [ $1 = 0 ]; then echo x >"$TMPDIR/x"; elif [ $1 = 1 ]; then echo x >x; fi`, fmt.Sprint(i%3))
+			task.RunID = fmt.Sprintf("run-%d", i%90)
+			if i%2 == 0 {
+				task.Index = task.Index.Child(i)
+			} else {
+				task.Node = fmt.Sprintf("node%d", i)
+			}
+			if i%5 == 0 {
+				task = worker.Task{RunID: task.RunID, Node: task.Node, Index: task.Index, Attempt: 1, Root: task.Root,
+					Implementation: steps.Implementation{Command: []steps.Arg{{Templates: []string{"true"}}}}}
+			}
+			if _, f := l.Execute(context.Background(), task, nil); f != nil {
+				return f
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	l.clean()
 }
