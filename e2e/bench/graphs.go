@@ -8,11 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 )
 
@@ -97,30 +95,17 @@ func (h *house) runToEnd(ctx context.Context, tool string) error {
 		return err
 	}
 	// Service.Wait looks every 20 ms, which is much of what is measured here.
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for seen := int64(-1); ; {
-		version, err := h.store.Version(ctx)
-		if err != nil {
-			return err
+	select {
+	case o := <-h.ends.told:
+		switch {
+		case o.RunID != sub.Run.ID:
+			return fmt.Errorf("run %s has ended instead of %s", o.RunID, sub.Run.ID)
+		case o.State != runs.Succeeded:
+			return fmt.Errorf("run %s %s: %+v", o.RunID, o.State, o.Failure)
 		}
-		if version != seen {
-			seen = version
-			run, err := h.service.Get(ctx, tenant, sub.Run.ID)
-			switch {
-			case err != nil:
-				return err
-			case run.State == runs.Succeeded:
-				return nil
-			case run.State.Terminal():
-				return fmt.Errorf("run %s %s: %+v: %w", run.ID, run.State, run.Failure, problem.ErrUnavailable)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

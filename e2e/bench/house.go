@@ -49,9 +49,29 @@ func definitions(more string) (*catalog.Catalog, error) {
 type house struct {
 	dir     string
 	blobs   *uris.Store
+	loose   *uris.Store // as blobs, without flushes: for what is made durable together, by others
 	store   *sqlite.Store
 	service *runs.Service
+	ends    ends
 	stop    func() error // ends the engine, if one was started
+}
+
+// ends is the run store, and tells of each run whose end it has recorded.
+type ends struct {
+	runs.Store
+	told chan runs.Observation
+}
+
+func (e ends) Apply(ctx context.Context, batch []runs.Observation) error {
+	if err := e.Store.Apply(ctx, batch); err != nil {
+		return err
+	}
+	for _, o := range batch {
+		if o.State.Terminal() {
+			e.told <- o
+		}
+	}
+	return nil
 }
 
 // open opens a data folder with an engine.
@@ -69,9 +89,12 @@ func open(dir string, c *catalog.Catalog, newEngine func(h *house) (runs.Engine,
 	if err != nil {
 		return nil, err
 	}
-	if h.blobs, err = uris.NewStore(uris.Options{
-		Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(), Sync: true,
-	}); err != nil {
+	o := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(), Sync: true}
+	if h.blobs, err = uris.NewStore(o); err != nil {
+		return nil, err
+	}
+	o.Sync = false
+	if h.loose, err = uris.NewStore(o); err != nil {
 		return nil, err
 	}
 	if h.store, err = sqlite.Open(filepath.Join(dir, "ligase.db"), sqlite.Options{}); err != nil {
@@ -81,7 +104,10 @@ func open(dir string, c *catalog.Catalog, newEngine func(h *house) (runs.Engine,
 	if err != nil {
 		return nil, err
 	}
-	h.service, err = runs.NewService(runs.Options{Store: h.store, Engine: engine, Blobs: h.blobs, Root: root, Catalog: c})
+	h.ends = ends{h.store, make(chan runs.Observation, 1)}
+	h.service, err = runs.NewService(runs.Options{
+		Store: h.ends, Engine: engine, Blobs: h.blobs, Claims: h.loose, Root: root, Catalog: c,
+	})
 	return h, err
 }
 
@@ -90,8 +116,10 @@ func (h *house) close() error {
 	if h.store != nil {
 		err = errors.Join(err, h.store.Close())
 	}
-	if h.blobs != nil {
-		err = errors.Join(err, h.blobs.Close())
+	for _, s := range []*uris.Store{h.blobs, h.loose} {
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
 	}
 	return err
 }
@@ -99,12 +127,12 @@ func (h *house) close() error {
 // withProcesses makes the real engine, with that many tasks at a time.
 func withProcesses(c *catalog.Catalog, jobs int) func(h *house) (runs.Engine, error) {
 	return func(h *house) (runs.Engine, error) {
-		w, err := worker.New(worker.Options{Store: h.blobs, WorkDir: filepath.Join(h.dir, "work"), Version: "bench"})
+		w, err := worker.New(worker.Options{Store: h.loose, WorkDir: filepath.Join(h.dir, "work"), Version: "bench"})
 		if err != nil {
 			return nil, err
 		}
 		return local.New(local.Options{
-			Worker: w, Blobs: h.blobs, DataDir: h.dir, Jobs: jobs, Slots: local.Slots{CPU: float64(jobs)},
+			Worker: w, Blobs: h.blobs, DataDir: h.dir, Sync: true, Jobs: jobs, Slots: local.Slots{CPU: float64(jobs)},
 		})
 	}
 }

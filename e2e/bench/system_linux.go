@@ -123,3 +123,14 @@ func forgetPeak() error { return os.WriteFile("/proc/self/clear_refs", []byte("5
 
 // dyingWithUs makes a child end with this program, whatever ends that.
 func dyingWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+
+// forgetCached has the kernel drop a file that is on the disk from the page
+// cache; see posix_fadvise(2).
+func forgetCached(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+}

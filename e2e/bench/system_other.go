@@ -20,6 +20,7 @@ func inMemory(string) bool         { return false }
 func flushData(f *os.File) error   { return f.Sync() }
 func resident() (int64, error)     { return 0, errUnknown }
 func residentPeak() (int64, error) { return 0, errUnknown }
+func forgetCached(string) error    { return nil }
 func forgetPeak() error            { return errUnknown }
 
 const memoryIsRead = false
