@@ -26,6 +26,7 @@ const contactReference = -2.12
 const (
 	reachPair  = contactNone + 2*bondCACB
 	reachAtoms = 7.8 // two oxygens that touch, 2.4 Å from their Cα each; NH and O that bond
+	reachTouch = 5.4 // from a Cα to an atom that touches its oxygen or Cβ
 )
 
 // touching is the distance, in Å, at which two backbone atoms of residues that
@@ -61,14 +62,10 @@ func newField(sequence []amino) *field {
 	return f
 }
 
-// pair is the energy between residues i < j: contact, overlap and hydrogen
-// bonds.
-func (f *field) pair(chain backbone, i, j int) float64 {
+// pair is the energy between residues i and j ≥ i+2, whose Cα are d2 from each
+// other, squared, and within reachPair: contact, overlap and hydrogen bonds.
+func (f *field) pair(chain backbone, i, j int, d2 float64) float64 {
 	p, q := &chain[i], &chain[j]
-	d2 := distance2(&p[atomCA], &q[atomCA])
-	if j-i < 2 || d2 > reachPair*reachPair {
-		return 0
-	}
 	e := 0.0
 	if j-i > 2 {
 		if c2 := distance2(&p[atomCB], &q[atomCB]); c2 < contactNone*contactNone {
@@ -79,6 +76,9 @@ func (f *field) pair(chain backbone, i, j int) float64 {
 		return e
 	}
 	for a := range touching {
+		if distance2(&p[a], &q[atomCA]) > reachTouch*reachTouch {
+			continue
+		}
 		for b := range touching {
 			limit := touching[a][b]
 			if x2 := distance2(&p[a], &q[b]); x2 < limit*limit {
@@ -181,9 +181,17 @@ func (f *field) blockPair(chain backbone, b *blocks, k, l int) float64 {
 		return 0
 	}
 	e := 0.0
-	for i := k * blockSize; i < min((k+1)*blockSize, len(chain)); i++ {
-		for j := max(i+2, l*blockSize); j < min((l+1)*blockSize, len(chain)); j++ {
-			e += f.pair(chain, i, j)
+	reach = b.radii[l] + reachPair
+	endK, endL := min((k+1)*blockSize, len(chain)), min((l+1)*blockSize, len(chain))
+	for i := k * blockSize; i < endK; i++ {
+		ca := &chain[i][atomCA]
+		if distance2(ca, &b.centres[l]) > reach*reach {
+			continue
+		}
+		for j := max(i+2, l*blockSize); j < endL; j++ {
+			if d2 := distance2(ca, &chain[j][atomCA]); d2 <= reachPair*reachPair {
+				e += f.pair(chain, i, j, d2)
+			}
 		}
 	}
 	return e

@@ -25,6 +25,15 @@ func foldQuickly(t testing.TB, sequence string, seed uint64, moves int) *search 
 	return s
 }
 
+// foldPairEnergy is the energy of two residues wherever they are.
+func foldPairEnergy(f *field, chain backbone, i, j int) float64 {
+	d2 := distance2(&chain[i][atomCA], &chain[j][atomCA])
+	if d2 > reachPair*reachPair {
+		return 0
+	}
+	return f.pair(chain, i, j, d2)
+}
+
 // checkGeometry checks that a chain has the bonds and angles of ideal
 // geometry, trans peptides and L-amino acids.
 func checkGeometry(t *testing.T, chain backbone, tolerance float64) {
@@ -137,7 +146,7 @@ func TestIdealChainsDoNotOverlap(t *testing.T) {
 		chain := build(angles)
 		for i := range chain {
 			for j := i + 2; j < len(chain); j++ {
-				if e := field.pair(chain, i, j); e > 0.3 {
+				if e := foldPairEnergy(field, chain, i, j); e > 0.3 {
 					t.Errorf("phi %.0f psi %.0f: residues %d and %d overlap, %.2f kT", b[0].phi, b[0].psi, i+1, j+1, e)
 				}
 			}
@@ -211,8 +220,8 @@ func TestSearchKeepsAccount(t *testing.T) {
 	}
 	all := 0.0
 	for i := range s.now.chain {
-		for j := i + 1; j < len(s.now.chain); j++ {
-			all += s.field.pair(s.now.chain, i, j)
+		for j := i + 2; j < len(s.now.chain); j++ {
+			all += foldPairEnergy(s.field, s.now.chain, i, j)
 		}
 	}
 	for _, e := range s.now.local {
@@ -390,7 +399,7 @@ func TestFoldCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := metrics.Metrics
-	if len(m) != 6 || m["n_residues"] != 21 || math.Abs(m["agreement"]-sum/21) > 0.01 || m["radius_of_gyration"] < 4 {
+	if len(m) != 7 || m["n_residues"] != 21 || m["n_chains"] != 1 || math.Abs(m["agreement"]-sum/21) > 0.01 || m["radius_of_gyration"] < 4 {
 		t.Errorf("metrics are %s, mean B-factor %g", data, sum/21)
 	}
 }
@@ -420,7 +429,10 @@ func TestFoldCommandRefuses(t *testing.T) {
 		{"one model", context.Background(), []string{"--sequence", good, "--out", dir, "--models", "1"}, exitUsage, "more than one"},
 		{"negative seed", context.Background(), []string{"--sequence", good, "--out", dir, "--seed", "-1"}, exitUsage, "0 or more"},
 		{"seed no number", context.Background(), []string{"--sequence", good, "--out", dir, "--seed", "x"}, exitUsage, "seed"},
-		{"two chains", context.Background(), []string{"--sequence", file("two.fasta", ">a\nMKVLAAGIVG:MKVLAAGIVG\n"), "--out", dir}, exitInvalid, "folds one chain"},
+		{"too short a chain", context.Background(), []string{"--sequence", file("dipeptide.fasta", ">a\nMKVLAAGIVG/MK\n"), "--out", dir}, exitInvalid, "Chain B has 2 residues"},
+		{"too many chains", context.Background(), []string{"--sequence", file("many.fasta", ">a\nMKVL"+strings.Repeat("/MKVL", 26)+"\n"), "--out", dir}, exitInvalid, "27 chains"},
+		{"short chains", context.Background(), []string{"--sequence", file("shorts.fasta", ">a\nMKV:LAA\n"), "--out", dir}, exitInvalid, "6 residues"},
+		{"long chains", context.Background(), []string{"--sequence", file("longs.fasta", ">a\n"+strings.Repeat("MKVLE", 41)+"/"+strings.Repeat("MKVLE", 41)+"\n"), "--out", dir}, exitInvalid, "410 residues"},
 		{"two records", context.Background(), []string{"--sequence", file("records.fasta", ">a\nMKVLAAGIVG\n>b\nMKVLAAGIVG\n"), "--out", dir}, exitInvalid, "holds 2 sequences"},
 		{"short", context.Background(), []string{"--sequence", file("short.fasta", ">a\nMKV\n"), "--out", dir}, exitInvalid, "3 residues"},
 		{"long", context.Background(), []string{"--sequence", file("long.fasta", ">a\n"+strings.Repeat("MKVLE", 81)+"\n"), "--out", dir}, exitInvalid, "405 residues"},
