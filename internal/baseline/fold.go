@@ -12,11 +12,15 @@ import (
 	"github.com/ligase-bio/ligase/internal/mol"
 )
 
-// Limits of what is folded. A chain shorter than that has no fold; on a longer
-// one the search would not get anywhere in its time.
+// Limits of what is folded, in residues of all chains. Fewer have no fold; on
+// more the search would not get anywhere in its time. A chain beside others
+// may be a short peptide, but a decoy needs distances to agree on. Chains are
+// called A to Z.
 const (
 	minFoldLength = 10
 	maxFoldLength = 400
+	minFoldChain  = 3
+	maxFoldChains = 26
 	minModels     = 2
 	maxModels     = 20
 )
@@ -34,9 +38,9 @@ func runFold(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var f foldFlags
 	flags := flag.NewFlagSet("fold", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&f.sequence, "sequence", "", "FASTA `file` with one chain of 10–400 residues")
+	flags.StringVar(&f.sequence, "sequence", "", "FASTA `file` with one sequence of 10–400 residues; chains, joined by /, are folded one at a time")
 	flags.StringVar(&f.out, "out", "", "`folder` to write model.pdb and metrics.json to")
-	flags.IntVar(&f.models, "models", 5, "number of decoys in the ensemble, 2–20")
+	flags.IntVar(&f.models, "models", 5, "number of decoys in the ensemble of each chain, 2–20")
 	flags.Int64Var(&f.seed, "seed", 37, "seed of the random numbers, 0 or more")
 	if code, ok := parseFlags(flags, args, stderr); !ok {
 		return code
@@ -73,28 +77,23 @@ func foldCommand(ctx context.Context, f foldFlags, stdout, stderr io.Writer) err
 	if err := emptyFolder(f.out, "model.pdb"); err != nil {
 		return err
 	}
-	settings := foldSettings{models: f.models, seed: uint64(f.seed), moves: movesFor(record.Len())}
-	folded, err := fold(ctx, record.Residues, settings, func(done int) {
-		fmt.Fprintf(stdout, "model %d/%d\n", done, f.models)
+	chains := record.Chains()
+	if len(chains) > 1 {
+		fmt.Fprintf(stdout, "The %d chains are folded one at a time and put side by side: no interface is predicted, and scores of how they lie to each other mean nothing.\n", len(chains))
+	}
+	models, err := foldChains(ctx, chains, f.models, uint64(f.seed), func(done, total int) {
+		fmt.Fprintf(stdout, "model %d/%d\n", done, total)
 	})
 	if err != nil {
 		return err
 	}
 	err = writeFile(filepath.Join(f.out, "model.pdb"), func(w io.Writer) error {
-		return mol.WritePDB(w, folded.structure(record.Residues), folded.remarks(f)...)
+		return mol.WritePDB(w, models.structure(), models.remarks(f)...)
 	})
 	if err != nil {
 		return err
 	}
-	states := assignSecondary(folded.chain.trace())
-	return writeMetricsFile(filepath.Join(f.out, "metrics.json"), map[string]float64{
-		"n_residues":         float64(len(folded.chain)),
-		"agreement":          math.Round(mean(folded.agreement)*100) / 100,
-		"energy":             round4(folded.energy),
-		"radius_of_gyration": math.Round(mol.RadiusOfGyration(folded.chain.trace())*100) / 100,
-		"helix_fraction":     round4(fractionOf(states, helix)),
-		"strand_fraction":    round4(fractionOf(states, strand)),
-	}, nil)
+	return writeMetricsFile(filepath.Join(f.out, "metrics.json"), models.metrics(), nil)
 }
 
 // readSequence reads the one sequence of a FASTA file and refuses what cannot
@@ -113,26 +112,34 @@ func readSequence(path string) (*mol.Sequence, error) {
 		return nil, refusef("%s holds %d sequences; give a file with one, or run once for each.", filepath.Base(path), len(records))
 	}
 	s := &records[0]
-	if chains := s.Chains(); len(chains) > 1 {
-		return nil, refusef("The sequence has %d chains; this baseline folds one chain. Give one of them, or use a predictor of complexes.", len(chains))
-	}
 	switch n := s.Len(); {
 	case n < minFoldLength:
 		return nil, refusef("The sequence has %s; this baseline folds %d to %d.", counted(n, "residue", "residues"), minFoldLength, maxFoldLength)
 	case n > maxFoldLength:
 		return nil, refusef("The sequence has %d residues; this baseline folds %d to %d. Give a single domain, or use another implementation.", n, minFoldLength, maxFoldLength)
 	}
+	chains := s.Chains()
+	if len(chains) > maxFoldChains {
+		return nil, refusef("The sequence has %d chains; this baseline folds up to %d. Fold them in several runs.", len(chains), maxFoldChains)
+	}
+	for i, chain := range chains {
+		if len(chain) < minFoldChain {
+			return nil, refusef("Chain %s has %s; this baseline folds chains of %d or more. Leave it out.",
+				foldChainID(i), counted(len(chain), "residue", "residues"), minFoldChain)
+		}
+	}
 	return s, nil
 }
 
-// folded is the model that stands for an ensemble.
+// folded is the model that stands for an ensemble of decoys of one chain.
 type folded struct {
+	residues  string
 	chain     backbone
 	energy    float64   // kT per residue
 	agreement []float64 // by residue, 0–100
 }
 
-// foldSettings say how a sequence is folded.
+// foldSettings say how a chain is folded.
 type foldSettings struct {
 	models int
 	seed   uint64
@@ -159,7 +166,7 @@ func fold(ctx context.Context, residues string, with foldSettings, done func(n i
 		done(k + 1)
 	}
 	k, agreement := medoid(decoys, energies)
-	return &folded{decoys[k], energies[k] / float64(len(sequence)), agreement}, nil
+	return &folded{residues, decoys[k], energies[k] / float64(len(sequence)), agreement}, nil
 }
 
 // Agreement looks at the distances between Cα atoms up to agreementRadius and
@@ -196,7 +203,7 @@ func medoid(decoys []backbone, energies []float64) (best int, agreement []float6
 
 // agreementWith is, for each point of a, the fraction of its distances to
 // others that b has too, 0–1. The bonded neighbours, always at the same
-// distance, do not count.
+// distance, do not count; a residue with no others near shares nothing.
 func agreementWith(a, b []mol.Vec) []float64 {
 	shared := make([]float64, len(a))
 	for i := range a {
@@ -219,33 +226,4 @@ func agreementWith(a, b []mol.Vec) []float64 {
 		}
 	}
 	return shared
-}
-
-// structure is the model as it is written: chain A, numbered from 1, backbone
-// and Cβ, with the agreement in the B-factor.
-func (f *folded) structure(residues string) *mol.Structure {
-	names := [...]string{atomN: "N", atomCA: "CA", atomC: "C", atomO: "O", atomCB: "CB"}
-	chain := mol.Chain{ID: "A"}
-	for i := range f.chain {
-		r := mol.Residue{Name: mol.ThreeLetter(residues[i]), Code: residues[i], Number: i + 1}
-		for k, name := range names {
-			if k == atomCB && residues[i] == 'G' {
-				continue
-			}
-			r.Atoms = append(r.Atoms, mol.Atom{Name: name, Element: name[:1], Pos: f.chain[i][k], Occupancy: 1, B: f.agreement[i]})
-		}
-		chain.Residues = append(chain.Residues, r)
-	}
-	return &mol.Structure{Chains: []mol.Chain{chain}}
-}
-
-// remarks tell whoever opens the file what it is.
-func (f *folded) remarks(flags foldFlags) []string {
-	return []string{
-		"CPU BASELINE OF LIGASE FOR TRYING THE WIRING; NOT SCIENCE-GRADE.",
-		fmt.Sprintf("MEDOID OF %d MONTE CARLO DECOYS, SEED %d.", flags.models, flags.seed),
-		"B-FACTOR: AGREEMENT WITH THE OTHER DECOYS, 0-100: THE PERCENTAGE",
-		"OF CA-CA DISTANCES UP TO 15 A THAT THEY HAVE WITHIN 2 A. IT IS NO",
-		"PLDDT AND NO TEMPERATURE FACTOR, AND SAYS NOTHING OF CORRECTNESS.",
-	}
 }
