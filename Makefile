@@ -12,7 +12,7 @@ help: ## show this list
 .PHONY: build
 build: ## build bin/ligase and bin/ligase-worker
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ligase ./cmd/ligase
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ligase-worker ./cmd/ligase-worker
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/ligase-worker ./cmd/ligase-worker
 
 $(BIN)/ligase: FORCE
 	@echo "building $@ (a first build compiles SQLite and the cloud storage drivers: a minute or two)"

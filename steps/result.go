@@ -68,7 +68,7 @@ const (
 	FailInput          FailureCode = "input"           // an input is not what its port takes
 	FailExit           FailureCode = "exit"            // the command ended with another exit code
 	FailStorage        FailureCode = "storage"         // the store could not be read or written
-	FailUpstream       FailureCode = "upstream"        // nothing to work on: every item upstream failed
+	FailUpstream       FailureCode = "upstream"        // too little to work on: items upstream failed; the failure has the place, exit code and log of the first
 	FailCanceled       FailureCode = "canceled"
 	FailUnknown        FailureCode = "unknown"
 )

@@ -33,10 +33,12 @@ type app struct {
 	catalog         *catalog.Catalog
 	catalogProblems problem.Problems
 
-	blobs   *uris.Store
-	claims  *uris.Store
+	blobs   *uris.Store // durable when it returns
+	claims  *uris.Store // the same, not durable
+	work    *uris.Store // of the engine's worker
 	store   *sqlite.Store
 	service *runs.Service
+	engine  runs.Engine
 }
 
 // close releases what was opened.
@@ -45,11 +47,10 @@ func (a *app) close() error {
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}
-	if a.claims != nil {
-		errs = append(errs, a.claims.Close())
-	}
-	if a.blobs != nil {
-		errs = append(errs, a.blobs.Close())
+	for _, blobs := range []*uris.Store{a.work, a.claims, a.blobs} {
+		if blobs != nil {
+			errs = append(errs, blobs.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -123,21 +124,22 @@ func (a *app) orProblems(err error) error {
 	return err
 }
 
-// roots are the folders whose URIs may be read.
-func (a *app) roots(dataDir string) ([]uris.Root, uris.URI, error) {
+// storeOptions are what the stores of objects have in common. The first root
+// is the installation's own.
+func (a *app) storeOptions(dataDir string) (uris.Options, error) {
 	root, err := uris.FromPath(filepath.Join(dataDir, "store"))
 	if err != nil {
-		return nil, uris.URI{}, err
+		return uris.Options{}, err
 	}
-	roots := []uris.Root{{URI: root, Write: true}}
+	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All()}
 	for _, text := range a.allowedRoots() {
 		u, err := uris.Parse(strings.TrimSuffix(text, "/"))
 		if err != nil {
-			return nil, uris.URI{}, usagef("--allow-root %s: %v", text, err)
+			return uris.Options{}, usagef("--allow-root %s: %v", text, err)
 		}
-		roots = append(roots, uris.Root{URI: u})
+		options.Roots = append(options.Roots, uris.Root{URI: u})
 	}
-	return roots, root, nil
+	return options, nil
 }
 
 // allowedRoots are the roots that were asked for.
@@ -161,18 +163,19 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 	if err := os.MkdirAll(filepath.Join(dataDir, "store"), 0o700); err != nil {
 		return nil, fmt.Errorf("the data folder cannot be made: %w. Give another with --data DIR", err)
 	}
-	roots, root, err := a.roots(dataDir)
+	options, err := a.storeOptions(dataDir)
 	if err != nil {
 		return nil, err
 	}
+	root := options.Roots[0].URI
 	// The engine reads what runs were allowed to name when they were submitted.
-	options := uris.Options{Roots: roots, ReadAny: engine != nil, Openers: drivers.All(), Sync: true}
-	if a.blobs, err = uris.NewStore(options); err != nil {
+	options.ReadAny = engine != nil
+	// A run's row in the database makes it durable, its claim need not be.
+	if a.claims, err = uris.NewStore(options); err != nil {
 		return nil, err
 	}
-	// A run's row in the database makes it durable, its claim need not be.
-	options.Sync = false
-	if a.claims, err = uris.NewStore(options); err != nil {
+	options.Sync = true
+	if a.blobs, err = uris.NewStore(options); err != nil {
 		return nil, err
 	}
 	c, _ := a.loadCatalog()
@@ -182,12 +185,11 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 	if engine == nil {
 		engine = a.remote
 	}
-	e, err := engine(dataDir, a.blobs)
-	if err != nil {
+	if a.engine, err = engine(dataDir, a.blobs); err != nil {
 		return nil, err
 	}
 	a.service, err = runs.NewService(runs.Options{
-		Store: a.store, Engine: e, Blobs: a.blobs, Claims: a.claims, Root: root, Catalog: c, Clock: time.Now,
+		Store: a.store, Engine: a.engine, Blobs: a.blobs, Claims: a.claims, Root: root, Catalog: c, Clock: time.Now,
 	})
 	return a.service, err
 }

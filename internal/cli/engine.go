@@ -43,14 +43,23 @@ run has ended. Start one by hand to watch its log, or to keep it.`,
 				if err != nil {
 					return nil, fmt.Errorf("this program's own path: %w", err)
 				}
+				// The engine makes commits durable itself, many at a time.
+				options, err := a.storeOptions(dataDir)
+				if err != nil {
+					return nil, err
+				}
+				options.ReadAny = true
+				if a.work, err = uris.NewStore(options); err != nil {
+					return nil, err
+				}
 				w, err := worker.New(worker.Options{
-					Store: blobs, WorkDir: filepath.Join(dataDir, "work"),
+					Store: a.work, WorkDir: filepath.Join(dataDir, "work"),
 					Self: self, Version: version, Log: log,
 				})
 				if err != nil {
 					return nil, err
 				}
-				return local.New(local.Options{Worker: w, Blobs: blobs, DataDir: dataDir, Jobs: jobs, Log: log})
+				return local.New(local.Options{Worker: w, Blobs: blobs, DataDir: dataDir, Jobs: jobs, Sync: true, Log: log})
 			})
 			if err != nil {
 				return err

@@ -11,11 +11,23 @@ import (
 // not changed costs one cheap query.
 const redraw = 80 * time.Millisecond
 
+// ensureEvery is how often a command that watches looks after the engine.
+const ensureEvery = 3 * time.Second
+
+// ensureEngine starts an engine process when there is none.
+func (a *app) ensureEngine(ctx context.Context) error {
+	if e, ok := a.engine.(interface{ Ensure(context.Context) error }); ok {
+		return e.Ensure(ctx)
+	}
+	return nil
+}
+
 // watch shows the progress of a run until it ends or ctx does.
 func (a *app) watch(ctx context.Context, service *runs.Service, id runs.ID) (runs.Run, error) {
 	b := &board{w: a.Err, width: a.Width}
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
+	var ensured time.Time
 	for {
 		run, err := service.Get(ctx, tenant, id)
 		if err != nil {
@@ -45,6 +57,14 @@ func (a *app) watch(ctx context.Context, service *runs.Service, id runs.ID) (run
 		if run.State.Terminal() {
 			return run, nil
 		}
+		// The engine may have been killed, or the machine may have restarted,
+		// since the run was submitted: whoever watches it wants it to go on.
+		if now := time.Now(); now.Sub(ensured) > ensureEvery {
+			ensured = now
+			if err := a.ensureEngine(ctx); err != nil && ctx.Err() == nil {
+				return run, err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return run, ctx.Err()
@@ -63,7 +83,7 @@ func (a *app) nodeLines(ctx context.Context, service *runs.Service, id runs.ID) 
 	for i, n := range nodes {
 		lines[i] = nodeLine{
 			name: n.Node, done: n.Done, failed: n.Failed, running: n.Running, total: n.Total,
-			fraction: n.Fraction, note: n.Message,
+			fraction: n.Fraction * float64(n.Running), note: n.Message,
 		}
 	}
 	return lines, nil

@@ -96,7 +96,7 @@ func TestGathersThatStarveFail(t *testing.T) {
 	j := l.submit(l.job(1, "sieve", map[string]any{"items": 2, "fail": "*"}))
 	end := l.ends(j, runs.Failed)
 	f := end.Failure
-	if f == nil || f.Code != steps.FailUpstream || f.Node != "join" || !strings.Contains(f.Message, "2 items") || !strings.Contains(f.Message, "at odd") {
+	if f == nil || f.Code != steps.FailUpstream || f.Node != "odd" || f.ExitCode == nil || f.LogTail == "" || !strings.Contains(f.Message, "2 items") || !strings.Contains(f.Message, "at odd") {
 		t.Errorf("failure %+v", f)
 	}
 }

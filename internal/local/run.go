@@ -25,6 +25,7 @@ type run struct {
 	attempts map[dag.Task]int                 // highest number that the run folder knows
 	outputs  map[dag.Task][]portItems         // of what has committed
 	causes   map[dag.Task]*worker.ItemFailure // of what failed
+	first    map[string]*steps.Failure        // by node: its first failure, log and all
 	failure  *steps.Failure                   // what decides the run, once aborted
 
 	// What is out.
@@ -83,6 +84,7 @@ func newRun(job runs.Job, seq int64) *run {
 		seq:     seq,
 		outputs: map[dag.Task][]portItems{},
 		causes:  map[dag.Task]*worker.ItemFailure{},
+		first:   map[string]*steps.Failure{},
 		running: map[*task]struct{}{},
 		resting: map[*task]*time.Timer{},
 	}
@@ -206,6 +208,9 @@ func (e *Engine) failed(t *task, f *steps.Failure) *worker.ItemFailure {
 	}}, soon)
 	cause := &worker.ItemFailure{Node: t.node.id, Code: f.Code, Message: f.Message}
 	r.causes[t.dag()] = cause
+	if r.first[t.node.id] == nil {
+		r.first[t.node.id] = f
+	}
 	if !t.node.continues && r.failure == nil {
 		r.failure = f
 	}
@@ -221,6 +226,7 @@ func (e *Engine) starve(r *run, d dag.Task) {
 		Message: fmt.Sprintf("%s has too little to work on.", d.Node),
 		Hint:    "Look at why the steps before it failed.",
 	}
+	blame := f
 	for _, name := range t.node.inputs {
 		port := t.node.step.Input(name)
 		sources := r.frontier.Sources(d, name)
@@ -243,10 +249,27 @@ func (e *Engine) starve(r *run, d dag.Task) {
 			d.Node, count(len(sources), "item"), name, failed)
 		if first != nil {
 			f.Message += fmt.Sprintf(" The first, at %s: %s", first.Node, first.Message)
+			blame = r.blame(f, first)
 		}
 		break
 	}
+	decided := r.failure != nil
 	e.failed(t, f)
+	if !decided && r.failure != nil && blame != f {
+		r.failure = blame
+	}
+}
+
+// blame is a failure for want of items as its reader needs it: with the place,
+// exit code and log of the first item that failed.
+func (r *run) blame(f *steps.Failure, cause *worker.ItemFailure) *steps.Failure {
+	origin := r.first[cause.Node]
+	if origin == nil {
+		return f
+	}
+	b := *origin
+	b.Code, b.Message, b.Retryable = f.Code, f.Message, f.Retryable
+	return &b
 }
 
 // skip records that a task will never run.
@@ -351,11 +374,6 @@ func (e *Engine) end(r *run, o runs.Observation) {
 		none := ""
 		o.Waiting = &none
 	}
-	finished := runs.Event{Kind: "finished", Time: e.options.Now(), Message: string(o.State)}
-	if o.Failure != nil {
-		finished.Message += ": " + o.Failure.Message
-	}
-	o.Event = &finished
 	e.tell(r, o, atOnce)
 	e.out.forget(r)
 	delete(e.runs, r.job.ID)
@@ -387,6 +405,7 @@ func (r *run) empty() *steps.Failure {
 		}
 		if c := r.causes[sources[0].Cause]; c != nil {
 			f.Message += fmt.Sprintf(" The first, at %s: %s", c.Node, c.Message)
+			return r.blame(f, c)
 		}
 		return f
 	}

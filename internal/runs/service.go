@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
@@ -156,7 +157,35 @@ func (s *Service) Nodes(ctx context.Context, tenant string, id ID) ([]NodeStatus
 			out[i] = known[j]
 		}
 	}
-	return out, nil
+	return out, s.foresee(ctx, id, plan, out)
+}
+
+// foresee completes the totals of nodes: tasks that have not started leave no
+// trace, but how many there are follows from what scattered them.
+func (s *Service) foresee(ctx context.Context, id ID, plan *pipelines.Plan, nodes []NodeStatus) error {
+	items := map[dag.Endpoint]int{}
+	graph := plan.Compiled.Graph()
+	for i := range nodes {
+		n, total := &nodes[i], 1
+		if dims := graph.Dims(n.Node); len(dims) > 0 {
+			from := dims[len(dims)-1]
+			known, counted := items[from]
+			if !counted {
+				known = len(plan.Inputs[from.Port])
+				if from.Node != "" {
+					page, err := s.store.Outputs(ctx, id, OutputFilter{Node: from.Node, Port: from.Port, Limit: 1})
+					if err != nil {
+						return err
+					}
+					known = page.Total
+				}
+				items[from] = known
+			}
+			total = known
+		}
+		n.Total = max(n.Total, total)
+	}
+	return nil
 }
 
 // Outputs lists what a run gave on an output port, or on all of them. In what

@@ -254,7 +254,7 @@ func testOutcomes(t *testing.T, l *Lab) {
 			Progress: runs.Progress{Done: 8, Total: 8, Failed: 1, Skipped: 1}, Exit: -1,
 		}},
 		{"every item fails", runs.SubmitRequest{Tool: "tolerant", Params: map[string]any{"word": "item"}}, outcome{
-			State: runs.Failed, Code: steps.FailUpstream, Node: "gather", Exit: -1,
+			State: runs.Failed, Code: steps.FailUpstream, Node: "picky", Exit: 7,
 			Tasks: []string{"gather failed", "picky 0 failed", "picky 1 failed", "picky 2 failed", "split succeeded",
 				"upper 0 skipped", "upper 1 skipped", "upper 2 skipped"},
 			Progress: runs.Progress{Done: 8, Total: 8, Failed: 4, Skipped: 3},
