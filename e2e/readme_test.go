@@ -57,7 +57,7 @@ func TestReadme(t *testing.T) {
 			script := line
 			wantFailure := false
 			if strings.Contains(line, " RUN") {
-				id := strings.TrimSpace(shell(t, dir, env, "ligase run fold sequence=@my.fasta --detach", false))
+				id := strings.TrimSpace(shell(t, dir, env, "ligase run fold sequence=@my.fasta --detach 2>/dev/null", false))
 				script = strings.Replace(line, "RUN", id, 1)
 				if strings.HasPrefix(line, "ligase retry") {
 					shell(t, dir, env, "ligase cancel "+id, false)

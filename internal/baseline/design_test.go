@@ -156,7 +156,7 @@ func TestDesignSeeds(t *testing.T) {
 		}
 		return d.sequence
 	}
-	if make(0.1, 1, 0) != make(0.1, 1, 0) {
+	if first, again := make(0.1, 1, 0), make(0.1, 1, 0); first != again {
 		t.Error("the same seed gives two sequences")
 	}
 	if make(0.1, 1, 0) == make(0.1, 2, 0) || make(0.1, 1, 0) == make(0.1, 1, 1) {

@@ -54,7 +54,10 @@ are any.`,
 				a.printJSON(map[string]any{"problems": []string{}, "tools": own})
 				return nil
 			}
-			fmt.Fprintf(a.Out, "sound: %s\n", strings.Join(append(own, fmt.Sprintf("%d types known", len(c.Types().Names()))), ", "))
+			if len(own) == 0 {
+				own = append(own, "no tools")
+			}
+			fmt.Fprintf(a.Out, "sound: %s\n", strings.Join(own, ", "))
 			return nil
 		},
 	}

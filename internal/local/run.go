@@ -69,7 +69,6 @@ type task struct {
 	devices  []string
 }
 
-func (t *task) key() taskKey  { return taskKey{t.run.job.ID, t.node.id, t.index} }
 func (t *task) dag() dag.Task { return dag.Task{Node: t.node.id, Index: t.index} }
 
 // portItems is what a committed task gave on one port.
