@@ -37,12 +37,15 @@ func planCases() []benchCase {
 
 // wiring is a graph: by node, the nodes that it takes from (-1: the
 // pipeline's own input).
-type wiring [][]int
+type wiring struct {
+	form  string
+	takes [][]int
+}
 
 // newWiring makes a chain, a fan (all take from the first), or a random graph
 // in which a node takes three times from what comes before it.
 func newWiring(form string, n int) wiring {
-	w := make(wiring, n)
+	w := make([][]int, n)
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range w {
 		switch form {
@@ -54,21 +57,22 @@ func newWiring(form string, n int) wiring {
 			w[i] = []int{r.IntN(i+1) - 1, r.IntN(i+1) - 1, r.IntN(i+1) - 1}
 		}
 	}
-	return w
+	return wiring{form, w}
 }
 
 func nodeName(i int) string { return fmt.Sprintf("n%d", i) }
 
-// pipeline is the wiring as a definition, its nodes in an order of their own.
+// pipeline is the wiring as a definition. The nodes of a random one are in no
+// order.
 func (w wiring) pipeline() *pipelines.Pipeline {
 	p := &pipelines.Pipeline{
 		Name: "bench", Version: "1.0.0", Title: "Bench", Description: "A large graph.",
 		Inputs: []steps.Port{{Name: "note", Type: "bench.note"}},
 		Params: []steps.Param{{Name: "seed", Type: steps.Integer}},
-		Nodes:  make([]pipelines.Node, len(w)),
+		Nodes:  make([]pipelines.Node, len(w.takes)),
 	}
-	used := make([]bool, len(w))
-	for i, takes := range w {
+	used := make([]bool, len(w.takes))
+	for i, takes := range w.takes {
 		n := pipelines.Node{Name: nodeName(i), Uses: "mix", Kind: pipelines.KindStep}
 		for k, from := range takes {
 			e := &dag.Endpoint{Port: "note"}
@@ -85,16 +89,19 @@ func (w wiring) pipeline() *pipelines.Pipeline {
 			p.Outputs = append(p.Outputs, pipelines.Output{Name: fmt.Sprintf("o%d", i), From: dag.Endpoint{Node: nodeName(i), Port: "note"}})
 		}
 	}
-	r := rand.New(rand.NewPCG(3, 4))
-	r.Shuffle(len(p.Nodes), func(i, j int) { p.Nodes[i], p.Nodes[j] = p.Nodes[j], p.Nodes[i] })
+	if w.form == "random" {
+		r := rand.New(rand.NewPCG(3, 4))
+		r.Shuffle(len(p.Nodes), func(i, j int) { p.Nodes[i], p.Nodes[j] = p.Nodes[j], p.Nodes[i] })
+	}
 	return p
 }
 
 // kahn is the least that ordering takes: Kahn's algorithm (1962) over slices,
 // for nodes that are numbers and wires that nobody checks.
 func (w wiring) kahn() error {
-	waits, starts := make([]int32, len(w)), make([]int32, len(w)+1)
-	for i, takes := range w {
+	n := len(w.takes)
+	waits, starts := make([]int32, n), make([]int32, n+1)
+	for i, takes := range w.takes {
 		for _, from := range takes {
 			if from >= 0 {
 				waits[i]++
@@ -102,11 +109,11 @@ func (w wiring) kahn() error {
 			}
 		}
 	}
-	for i := range w {
+	for i := range w.takes {
 		starts[i+1] += starts[i]
 	}
-	at, gives := append([]int32(nil), starts...), make([]int32, starts[len(w)])
-	for i, takes := range w {
+	at, gives := append([]int32(nil), starts...), make([]int32, starts[n])
+	for i, takes := range w.takes {
 		for _, from := range takes {
 			if from >= 0 {
 				gives[at[from]] = int32(i)
@@ -114,9 +121,9 @@ func (w wiring) kahn() error {
 			}
 		}
 	}
-	order := make([]int32, 0, len(w))
-	for i, n := range waits {
-		if n == 0 {
+	order := make([]int32, 0, n)
+	for i, left := range waits {
+		if left == 0 {
 			order = append(order, int32(i))
 		}
 	}
@@ -128,7 +135,7 @@ func (w wiring) kahn() error {
 			}
 		}
 	}
-	if len(order) != len(w) {
+	if len(order) != n {
 		return errors.New("the graph has a cycle")
 	}
 	return nil
@@ -281,12 +288,12 @@ func measurePlanPeer(ctx context.Context, b *bench) ([]row, error) {
 // library is the wiring in the library's own store.
 func (w wiring) library() (graph.Graph[int, int], error) {
 	g := graph.New(graph.IntHash, graph.Directed())
-	for i := range w {
+	for i := range w.takes {
 		if err := g.AddVertex(i); err != nil {
 			return nil, err
 		}
 	}
-	for i, takes := range w {
+	for i, takes := range w.takes {
 		for _, from := range takes {
 			if from < 0 {
 				continue
