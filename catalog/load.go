@@ -151,19 +151,17 @@ func (l *loader) file(s Source, p string) {
 	case definition.KindTypes:
 		types, ps := steps.DecodeTypes(doc)
 		l.problems = append(l.problems, ps...)
-		if len(ps) == 0 {
-			l.types = append(l.types, types)
-		}
+		l.types = append(l.types, types)
 	case definition.KindStep:
 		step, ps := steps.DecodeStep(doc)
 		l.problems = append(l.problems, ps...)
-		if len(ps) == 0 && l.claim(pipelines.KindStep, step.Name, step.Version, s.Name, step.Pos) {
+		if step != nil && (step.Gaps.Cover("name") || l.claim(pipelines.KindStep, step.Name, step.Version, s.Name, step.Pos)) {
 			l.catalog.steps[step.Name] = append(l.catalog.steps[step.Name], step)
 		}
 	case definition.KindPipeline:
 		pipeline, ps := pipelines.Decode(doc)
 		l.problems = append(l.problems, ps...)
-		if len(ps) == 0 && l.claim(pipelines.KindPipeline, pipeline.Name, pipeline.Version, s.Name, pipeline.Pos) {
+		if pipeline != nil && (pipeline.Gaps.Cover("name") || l.claim(pipelines.KindPipeline, pipeline.Name, pipeline.Version, s.Name, pipeline.Pos)) {
 			l.catalog.pipelines[pipeline.Name] = append(l.catalog.pipelines[pipeline.Name], pipeline)
 		}
 	default:
@@ -179,7 +177,7 @@ func (l *loader) claim(kind pipelines.Kind, name, version, origin string, pos pr
 		return false
 	}
 	key := name + "@" + version
-	if first, taken := l.defined[key]; taken {
+	if first, taken := l.defined[key]; taken && steps.ValidVersion(version) {
 		l.problems.Addf(pos, "version", problem.Duplicate, "Raise the version, which shadows the older one, or choose another name.",
 			"%s is defined already (%s).", key, first.pos)
 		return false
@@ -192,43 +190,49 @@ func (l *loader) claim(kind pipelines.Kind, name, version, origin string, pos pr
 	return true
 }
 
-// check compiles everything and keeps what is sound.
+// check compiles everything and keeps what is sound. Definitions that have
+// problems are there while it does: what uses them is checked against what
+// could be read of them, and left out with them.
 func (l *loader) check() {
 	c := l.catalog
 	for _, versions := range c.steps {
-		slices.SortFunc(versions, func(a, b *steps.Step) int { return compareVersions(b.Version, a.Version) })
+		slices.SortStableFunc(versions, func(a, b *steps.Step) int { return compareVersions(b.Version, a.Version) })
 	}
 	for _, versions := range c.pipelines {
-		slices.SortFunc(versions, func(a, b *pipelines.Pipeline) int { return compareVersions(b.Version, a.Version) })
+		slices.SortStableFunc(versions, func(a, b *pipelines.Pipeline) int { return compareVersions(b.Version, a.Version) })
 	}
 	reported := map[problem.Problem]bool{} // a pipeline's problems show again in those that use it
-	sound := func(kind pipelines.Kind, name, version string, pos problem.Pos) bool {
-		_, err := c.Compile(name+"@"+version, nil)
-		for _, p := range problemsOf(err, pos, string(kind)) {
+	report := func(ps problem.Problems) {
+		for _, p := range ps {
 			if !reported[p] {
 				reported[p] = true
 				l.problems.Add(p)
 			}
 		}
-		return err == nil
 	}
 	soundSteps, soundPipelines := map[string][]*steps.Step{}, map[string][]*pipelines.Pipeline{}
 	for _, name := range slices.Sorted(maps.Keys(c.steps)) {
 		for _, s := range c.steps[name] {
-			if sound(pipelines.KindStep, s.Name, s.Version, s.Pos) {
+			ps := l.checkStep(s)
+			report(ps)
+			for _, p := range ps {
+				s.Gaps = append(s.Gaps, p.Path) // for the pipelines that use it
+			}
+			if s.Gaps == nil {
 				soundSteps[name] = append(soundSteps[name], s)
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.pipelines)) {
 		for _, p := range c.pipelines[name] {
-			if sound(pipelines.KindPipeline, p.Name, p.Version, p.Pos) {
+			ps := pipelines.Check(p, draft{c})
+			report(ps)
+			if len(ps) == 0 && p.Gaps == nil {
 				soundPipelines[name] = append(soundPipelines[name], p)
 			}
 		}
 	}
 	c.steps, c.pipelines = soundSteps, soundPipelines
-	clear(c.compiled) // what was compiled while a broken definition was still there
 	for _, name := range slices.Sorted(maps.Keys(l.defined)) {
 		if strings.Contains(name, "@") {
 			continue
@@ -240,6 +244,29 @@ func (l *loader) check() {
 		}
 	}
 	slices.SortFunc(c.tools, func(a, b *Tool) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func (l *loader) checkStep(s *steps.Step) problem.Problems {
+	if s.Gaps != nil {
+		return pipelines.CheckStep(s, l.catalog.types)
+	}
+	_, err := pipelines.CompileStep(s, draft{l.catalog}, nil)
+	return problemsOf(err, s.Pos, string(pipelines.KindStep))
+}
+
+// draft is a catalog that is being checked: what it holds is not known to be
+// sound.
+type draft struct{ *Catalog }
+
+// Names lists what there is of a kind, sorted.
+func (d draft) Names(kind pipelines.Kind) []string {
+	names := slices.Collect(maps.Keys(d.steps))
+	if kind == pipelines.KindPipeline {
+		names = slices.Collect(maps.Keys(d.pipelines))
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !steps.ValidName(name) })
+	slices.Sort(names)
+	return names
 }
 
 // readCapped reads a file of at most one byte more than a definition may

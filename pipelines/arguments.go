@@ -63,6 +63,10 @@ func (c *compiler) isWire(l *level, u *use, mode dag.Mode, a *Argument) bool {
 	param := steps.FindParam(u.params, a.Name)
 	path := func() string { return argPath(u, mode, a.Name) }
 	switch {
+	case isInput && a.From != nil && a.From.Node == "" && l.pipeline.Gaps != nil && l.pipeline.unclear("inputs."+a.From.Port):
+		l.report(u, a.Name)
+		l.mentioned = append(l.mentioned, *a.From)
+		l.unread = true
 	case isInput && a.From != nil:
 		return true
 	case isInput && a.Param != "":
@@ -100,7 +104,7 @@ func (c *compiler) literal(l *level, u *use, param *steps.Param, path func() str
 	}
 	v, err := param.Check(raw, false)
 	if err != nil {
-		c.add(a.Pos, path(), problem.Invalid, sentence(err), "`%s.%s` does not take this value.", u.node.Name, a.Name)
+		c.add(a.Pos, path(), codeOf(err), sentence(err), "`%s.%s` does not take this value.", u.node.Name, a.Name)
 		l.report(u, a.Name)
 		return
 	}
@@ -119,6 +123,11 @@ func (c *compiler) useParam(l *level, u *use, a *Argument, used []bool) {
 		at--
 	}
 	if at < 0 {
+		if p.Gaps != nil && p.unclear("params."+a.Param) {
+			l.report(u, a.Name)
+			l.unread = true
+			return
+		}
 		names := make([]string, len(p.Params))
 		for i := range names {
 			names[i] = p.Params[i].Name
@@ -136,6 +145,11 @@ func (c *compiler) useParam(l *level, u *use, a *Argument, used []bool) {
 	}
 	used[at] = true
 	if !u.known() {
+		return
+	}
+	if p.Gaps != nil && p.unclear("params."+a.Param) {
+		l.report(u, a.Name)
+		l.unread = true
 		return
 	}
 	from, to := &p.Params[at], steps.FindParam(u.params, a.Name)

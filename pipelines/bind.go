@@ -179,12 +179,12 @@ func (b *binder) param(p *steps.Param, raw any) (steps.Value, bool) {
 	_, text := raw.(string)
 	v, err := p.Check(raw, text)
 	if err != nil {
-		b.add(path, problem.Invalid, sentence(err), "%q does not take this value.", p.Name)
+		b.add(path, codeOf(err), sentence(err), "%q does not take this value.", p.Name)
 		return steps.Value{}, false
 	}
 	for _, l := range b.c.limits[p.Name] {
 		if _, err := l.param.Check(v.Any(), false); err != nil {
-			b.add(path, problem.OutOfRange, sentence(err), "`%s.%s`, which %q sets, does not take this value.", l.node, l.param.Name, p.Name)
+			b.add(path, codeOf(err), sentence(err), "`%s.%s`, which %q sets, does not take this value.", l.node, l.param.Name, p.Name)
 			return steps.Value{}, false
 		}
 	}
@@ -291,6 +291,14 @@ func sentence(err error) string {
 		s += "."
 	}
 	return s
+}
+
+// codeOf is the code of a value that a parameter does not take.
+func codeOf(err error) problem.Code {
+	if outside := new(steps.RangeError); errors.As(err, &outside) {
+		return problem.OutOfRange
+	}
+	return problem.Invalid
 }
 
 // Digest identifies what the plan will do, in hex: equal digests mean the

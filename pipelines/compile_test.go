@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/definition"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
@@ -42,10 +43,9 @@ func TestProblems(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, problems := pipelines.Parse(filepath.Base(file), data)
-			if problems == nil {
-				_, err := pipelines.Compile(p, s, nil)
-				problems = problem.Of(err)
+			p, problems := pipelines.Decode(definition.Parse(filepath.Base(file), data))
+			if p != nil {
+				problems = append(problems, pipelines.Check(p, s)...).Sorted()
 			}
 			if problems == nil {
 				t.Fatal("no problems")
@@ -194,7 +194,7 @@ func TestTooManyNodes(t *testing.T) {
 	}
 	_, err := pipelines.Compile(s.pipelines[inner], s, &pipelines.CompileOptions{MaxNodes: 1000})
 	ps := problem.Of(err)
-	if len(ps) != 1 || ps[0].Code != problem.TooLarge {
+	if len(ps) != 2 || ps[0].Code != problem.TooLarge || ps[1].Path != "nodes.na.pipeline" {
 		t.Errorf("got %v", err)
 	}
 }

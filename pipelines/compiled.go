@@ -123,7 +123,7 @@ func (c *compiler) checkDefaults(p *Pipeline, out *Compiled) {
 		}
 		for _, l := range out.limits[param.Name] {
 			if _, err := l.param.Check(param.Default.Any(), false); err != nil {
-				c.add(param.Pos, "params."+param.Name+".default", problem.Invalid, sentence(err),
+				c.add(param.Pos, "params."+param.Name+".default", codeOf(err), sentence(err),
 					"`%s.%s` does not take the default %s.", l.node, l.param.Name, param.Default)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ligase-bio/ligase/internal/definition"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/uris"
@@ -34,6 +35,9 @@ func FuzzCompile(f *testing.F) {
 			t.Fatal("a pipeline and problems exclude each other")
 		}
 		if p == nil {
+			if p, _ = pipelines.Decode(definition.Parse("fuzz.yaml", data)); p != nil {
+				pipelines.Check(p, s)
+			}
 			return
 		}
 		c, err := pipelines.Compile(p, s, nil)

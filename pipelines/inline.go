@@ -222,7 +222,7 @@ func (c *compiler) paramsOf(n *placed) map[string]Param {
 			// Set by a pipeline around it, whose own limits may be wider.
 			v, err := p.Check(set.Value.Any(), false)
 			if err != nil {
-				c.add(set.pos, set.path, problem.Invalid, sentence(err), "`%s.%s` does not take this value.", n.id, a.Name)
+				c.add(set.pos, set.path, codeOf(err), sentence(err), "`%s.%s` does not take this value.", n.id, a.Name)
 				continue
 			}
 			set.Value = &v

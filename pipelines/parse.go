@@ -13,11 +13,17 @@ import (
 // checked; what it names is checked by [Compile]. The pipeline is nil when
 // there are problems.
 func Parse(file string, data []byte) (*Pipeline, problem.Problems) {
-	return Decode(definition.Parse(file, data))
+	p, ps := Decode(definition.Parse(file, data))
+	if len(ps) > 0 {
+		return nil, ps
+	}
+	return p, nil
 }
 
 // Decode reads the definition of a pipeline, as [Parse] does, from a document
-// that has been parsed.
+// that has been parsed. With problems, the pipeline is what could be read, and
+// its Gaps say what could not: [Check] finds what else is wrong with it. It is
+// nil when there are no fields to read, or more problems than are counted.
 func Decode(doc *definition.Document) (*Pipeline, problem.Problems) {
 	root := doc.Root()
 	f := root.Fields()
@@ -39,10 +45,25 @@ func Decode(doc *definition.Document) (*Pipeline, problem.Problems) {
 		p.Outputs = append(p.Outputs, readOutput(n))
 	}
 	f.Done()
-	if problems := doc.Problems(); len(problems) > 0 {
+	problems := doc.Problems()
+	if root.Shape() != definition.Mapping || len(problems) > definition.MaxProblems {
 		return nil, problems
 	}
-	return p, nil
+	p.Gaps = steps.GapsOf(doc, []string{"name", "nodes", "outputs"}, []string{"inputs", "params"})
+	if p.Gaps != nil {
+		for _, n := range f.Get("nodes").Entries() {
+			p.Gaps.Misnamed(n, "with", "each")
+			if !steps.ValidName(n.Key()) { // whose path has its name in quotes
+				p.Gaps = append(p.Gaps, "nodes."+n.Key())
+			}
+		}
+	}
+	return p, problems
+}
+
+// unclear reports whether there is a gap at, above or below a path.
+func (p *Pipeline) unclear(path string) bool {
+	return p.Gaps.Cover(path) || p.Gaps.Within(path)
 }
 
 const nameFix = "Names are up to 40 lower-case letters, digits and _, and start with a letter."
@@ -52,14 +73,6 @@ func readKey(n *definition.Node) string {
 		n.KeyProblem(problem.Invalid, nameFix, "%.60q is not a name.", n.Key())
 	}
 	return n.Key()
-}
-
-func readVersion(n *definition.Node) string {
-	v := n.Text()
-	if n.Given() && !n.Broken() && !steps.ValidVersion(v) {
-		n.Problem(problem.Invalid, "Write it like 1.0.0.", "%.60q is not a semantic version.", v)
-	}
-	return v
 }
 
 func readNode(n *definition.Node) Node {
@@ -139,18 +152,23 @@ func readArgument(n *definition.Node) Argument {
 	return a
 }
 
-// endpoint reads node.port.
+// endpoint reads node.port. Names in capital letters or with hyphens count:
+// that there is no such node or port says more than that it is no name.
 func endpoint(text string) (dag.Endpoint, bool) {
 	dot := strings.LastIndexByte(text, '.')
-	if dot < 0 || !steps.ValidName(text[dot+1:]) {
+	if dot < 0 || !likeName(text[dot+1:]) {
 		return dag.Endpoint{}, false
 	}
 	for part := range strings.SplitSeq(text[:dot], ".") {
-		if !steps.ValidName(part) {
+		if !likeName(part) {
 			return dag.Endpoint{}, false
 		}
 	}
 	return dag.Endpoint{Node: text[:dot], Port: text[dot+1:]}, true
+}
+
+func likeName(s string) bool {
+	return steps.ValidName(strings.ToLower(strings.ReplaceAll(s, "-", "_")))
 }
 
 func readOutput(n *definition.Node) Output {

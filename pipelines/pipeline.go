@@ -28,6 +28,13 @@ type Pipeline struct {
 	Nodes       []Node
 	Outputs     []Output
 	Pos         problem.Pos
+	Gaps        steps.Gaps // what [Decode] could not read; nil for a sound pipeline
+}
+
+// portsKnown reports whether the inputs, outputs and parameters are all that
+// the definition means to have.
+func (p *Pipeline) portsKnown() bool {
+	return p.Gaps == nil || !p.Gaps.Within("inputs") && !p.Gaps.Within("params") && !p.Gaps.Within("outputs")
 }
 
 // Node is one use of a step or a pipeline.
@@ -81,6 +88,8 @@ type Ref struct {
 func (r Ref) String() string { return r.Name + "@" + r.Version }
 
 // Resolver finds the definitions that a pipeline uses. The catalog is one.
+// Definitions with gaps are found too where something is checked only: what
+// uses them is checked as far as they are known.
 type Resolver interface {
 	// Step returns the step of that name ("fold" or "fold@1.0.0"), or nil.
 	Step(name string) *steps.Step

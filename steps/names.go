@@ -3,7 +3,6 @@ package steps
 import "regexp"
 
 var (
-	nameForm     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 	typeNameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39}){0,3}$`)
 
 	// https://semver.org, version 2.0.0
@@ -16,7 +15,19 @@ const nameRule = "Use lower-case letters, digits and _, a letter first, at most 
 
 // ValidName reports whether s can name a step, pipeline, port, parameter,
 // node or implementation: [a-z][a-z0-9_]{0,39}.
-func ValidName(s string) bool { return nameForm.MatchString(s) }
+func ValidName(s string) bool {
+	if len(s) == 0 || len(s) > maxName || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+const maxName = 40
 
 // ValidTypeName reports whether s can name a type: up to four names joined by
 // dots.

@@ -55,7 +55,8 @@ func (p *Param) Required() bool { return p.Default == nil && !p.Optional }
 // Check reads a value for the parameter: converts what JSON, YAML or (with
 // text) a command line gave, and applies enum, range, pattern and length.
 // Lists are written with commas on a command line. The error is a sentence
-// that says what is allowed.
+// that says what is allowed; a [RangeError] when the value is of the right kind
+// but outside the limits.
 func (p *Param) Check(raw any, text bool) (Value, error) {
 	if v, is := raw.(Value); is {
 		raw = v.v
@@ -68,7 +69,7 @@ func (p *Param) Check(raw any, text bool) (Value, error) {
 		return Value{}, err
 	}
 	if most := p.maxItems(); len(items) > most {
-		return Value{}, fmt.Errorf("Give at most %d items, not %d.", most, len(items))
+		return Value{}, outside("Give at most %d items, not %d.", most, len(items))
 	}
 	values := make([]Value, len(items))
 	for i, item := range items {
@@ -86,6 +87,14 @@ func (p *Param) Check(raw any, text bool) (Value, error) {
 	}
 	return Value{collect[string](values)}, nil
 }
+
+// RangeError is a sentence about a value that is too large, too small or too
+// long for its parameter.
+type RangeError struct{ sentence string }
+
+func (e *RangeError) Error() string { return e.sentence }
+
+func outside(format string, args ...any) error { return &RangeError{fmt.Sprintf(format, args...)} }
 
 func (p *Param) maxItems() int {
 	if p.MaxLength > 0 {
@@ -153,7 +162,7 @@ func (p *Param) checkOne(typ ParamType, raw any, text bool) (Value, error) {
 	case int64, float64:
 		f := v.float()
 		if p.Minimum != nil && f < *p.Minimum || p.Maximum != nil && f > *p.Maximum {
-			return Value{}, fmt.Errorf("Give %s, not %s.", p.want(typ, false), v)
+			return Value{}, outside("Give %s, not %s.", p.want(typ, false), v)
 		}
 	case string:
 		return v, p.checkString(x)
@@ -167,7 +176,7 @@ func (p *Param) checkString(s string) error {
 		most = DefaultMaxLength
 	}
 	if n := utf8.RuneCountInString(s); n > most {
-		return fmt.Errorf("Give at most %d characters, not %d.", most, n)
+		return outside("Give at most %d characters, not %d.", most, n)
 	}
 	if p.Pattern == "" {
 		return nil

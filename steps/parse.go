@@ -11,12 +11,19 @@ import (
 
 // ParseStep reads the file of a step. With any problem the step is nil.
 func ParseStep(file string, data []byte) (*Step, problem.Problems) {
-	return DecodeStep(definition.Parse(file, data))
+	s, ps := DecodeStep(definition.Parse(file, data))
+	if len(ps) > 0 {
+		return nil, ps
+	}
+	return s, nil
 }
 
 // DecodeStep reads a step from a parsed file. The problems are all that the
-// document has, those of parsing too; with any the step is nil. Whether the
-// types of its ports exist is for [Types.CheckPorts].
+// document has, those of parsing too. With any, the step is what could be
+// read, and its Gaps say what could not, so that what uses it can be checked
+// all the same; it is nil when there are no fields to read, or more problems
+// than are counted. Whether the types of its ports exist is for
+// [Types.CheckPorts].
 func DecodeStep(doc *definition.Document) (*Step, problem.Problems) {
 	f := doc.Root().Fields()
 	s := &Step{
@@ -50,10 +57,18 @@ func DecodeStep(doc *definition.Document) (*Step, problem.Problems) {
 	if len(s.Implementations) > 0 {
 		checkUse(s, used, f)
 	}
-	if ps := doc.Problems(); len(ps) > 0 {
+	ps := doc.Problems()
+	if doc.Root().Shape() != definition.Mapping || len(ps) > definition.MaxProblems {
 		return nil, ps
 	}
-	return s, nil
+	s.Gaps = GapsOf(doc, []string{"name", "outputs", "implementations"}, []string{"inputs", "params"})
+	if s.Gaps.Cover("inputs") || s.Gaps.Cover("params") || s.Gaps.Cover("outputs") {
+		// What implementations refer to may stand in what could not be read.
+		ps = slices.DeleteFunc(ps, func(p problem.Problem) bool {
+			return p.Code == problem.UnknownName && below(p.Path, "implementations")
+		})
+	}
+	return s, ps
 }
 
 // checkUse reports what no implementation uses: a caller would give it for

@@ -18,6 +18,13 @@ type Step struct {
 	Metrics         []Metric         `json:"metrics,omitempty"`
 	Implementations []Implementation `json:"implementations"` // the first is the default
 	Pos             problem.Pos      `json:"-"`
+	Gaps            Gaps             `json:"-"` // what [DecodeStep] could not read; nil for a sound step
+}
+
+// PortsKnown reports whether the inputs, outputs and parameters are all that
+// the definition means to have: always, but for a step with gaps among them.
+func (s *Step) PortsKnown() bool {
+	return s.Gaps == nil || !s.Gaps.Within("inputs") && !s.Gaps.Within("params") && !s.Gaps.Within("outputs")
 }
 
 // Duration is the order of magnitude a step usually takes, for people and

@@ -1,0 +1,171 @@
+package pipelines
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// assemble makes the Compiled of the outermost level.
+func (c *compiler) assemble(l *level) *Compiled {
+	p := l.pipeline
+	out := &Compiled{
+		Tool:    Ref{Kind: KindPipeline, Name: p.Name, Version: p.Version},
+		Inputs:  l.inputs,
+		Params:  slices.Clone(p.Params),
+		Outputs: l.outputs,
+		Steps:   make(map[string]*steps.Step),
+		Nodes:   make([]CompiledNode, len(l.inlined)),
+		graph:   l.graph,
+	}
+	keys := make(map[*steps.Step]string)
+	used := make(map[*steps.Step]map[string]bool)
+	chosen, complete := c.chooser(l), true
+	for i := range l.inlined {
+		n := &l.inlined[i]
+		s := n.use.step
+		key, known := keys[s]
+		if !known {
+			key = s.Name + "@" + s.Version
+			keys[s] = key
+			used[s] = make(map[string]bool)
+		}
+		impl := chosen(n)
+		if impl == nil {
+			complete = false
+			continue
+		}
+		used[s][impl.Name] = true
+		dn := l.graph.Node(n.id)
+		out.Nodes[l.graph.Position(n.id)] = CompiledNode{
+			ID: n.id, Step: key, Implementation: impl.Name,
+			Params: c.paramsOf(n), Within: dn.Within, ContinueOnFailure: dn.ContinueOnFailure,
+		}
+	}
+	if !complete {
+		return nil
+	}
+	ports := [][]steps.Port{l.inputs}
+	for s, key := range keys {
+		out.Steps[key] = snapshot(s, used[s])
+		ports = append(ports, s.Inputs, s.Outputs)
+	}
+	var types []string
+	for _, list := range ports {
+		for i := range list {
+			types = append(types, list[i].Type)
+		}
+	}
+	out.Types = c.types.Of(types...)
+	bindings := make([]Binding, 0, l.graph.Size())
+	for i := range out.Nodes {
+		n := &out.Nodes[i]
+		start := len(bindings)
+		for w := range l.graph.Wires(n.ID) {
+			bindings = append(bindings, Binding{Port: w.To.Port, From: w.From, Mode: w.Mode})
+		}
+		if len(bindings) > start {
+			n.Inputs = bindings[start:len(bindings):len(bindings)]
+		}
+	}
+	clearPositions(out)
+	out.finish()
+	c.checkDefaults(p, out)
+	return out
+}
+
+// snapshot copies a step with only the implementations that are used.
+func snapshot(s *steps.Step, used map[string]bool) *steps.Step {
+	out := *s
+	out.Implementations = nil
+	for _, i := range s.Implementations {
+		if used[i.Name] {
+			out.Implementations = append(out.Implementations, i)
+		}
+	}
+	out.Inputs, out.Outputs, out.Params = slices.Clone(s.Inputs), slices.Clone(s.Outputs), slices.Clone(s.Params)
+	return &out
+}
+
+// clearPositions forgets where things were written: a Compiled says what they
+// are, and is equal to what is read back from its JSON.
+func clearPositions(c *Compiled) {
+	ports := func(list []steps.Port) {
+		for i := range list {
+			list[i].Pos = problem.Pos{}
+		}
+	}
+	params := func(list []steps.Param) {
+		for i := range list {
+			list[i].Pos = problem.Pos{}
+		}
+	}
+	ports(c.Inputs)
+	params(c.Params)
+	for i := range c.Outputs {
+		c.Outputs[i].Port.Pos = problem.Pos{}
+	}
+	for _, s := range c.Steps {
+		s.Pos = problem.Pos{}
+		ports(s.Inputs)
+		ports(s.Outputs)
+		params(s.Params)
+		for i := range s.Implementations {
+			s.Implementations[i].Pos = problem.Pos{}
+		}
+	}
+}
+
+// chooser returns what picks a node's implementation, having checked the
+// caller's choices.
+func (c *compiler) chooser(l *level) func(*placed) *steps.Implementation {
+	if len(c.options.Implementations) > 0 {
+		var names []string
+		for i := range l.inlined {
+			names = append(names, l.inlined[i].id, l.inlined[i].use.step.Name)
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+		for _, key := range slices.Sorted(maps.Keys(c.options.Implementations)) {
+			if _, known := slices.BinarySearch(names, key); !known {
+				c.add(problem.Pos{}, "implementations."+key, problem.UnknownName, c.didYouMean(key, names),
+					"No node and no step here is named %q.", key)
+			}
+		}
+	}
+	reported := make(map[string]bool)
+	return func(n *placed) *steps.Implementation {
+		s := n.use.step
+		want, key := n.use.node.Implementation, ""
+		if len(c.options.Implementations) > 0 {
+			for _, k := range []string{s.Name, n.id} {
+				if choice, ok := c.options.Implementations[k]; ok {
+					want, key = choice, k
+				}
+			}
+		}
+		impl := s.Implementation(want)
+		if impl != nil {
+			return impl
+		}
+		if len(s.Implementations) == 0 {
+			return nil // they could not be read
+		}
+		path, pos := "implementations."+key, problem.Pos{}
+		if key == "" {
+			path, pos = "nodes."+n.use.node.Name+".implementation", n.use.node.Pos
+		}
+		if once := path + " " + pos.String(); !reported[once] {
+			reported[once] = true
+			names := make([]string, len(s.Implementations))
+			for i := range names {
+				names[i] = s.Implementations[i].Name
+			}
+			c.add(pos, path, problem.UnknownName, c.didYouMean(want, names),
+				"The step %q has no implementation %q.", s.Name, want)
+		}
+		return nil
+	}
+}
