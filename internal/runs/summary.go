@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -120,29 +121,66 @@ func (s *Service) facts(ctx context.Context, run Run) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	f := Facts{Run: run, Plan: plan, Outputs: map[string]OutputPage{}, Metrics: map[string]map[string]float64{}}
+	f := Facts{Run: run, Plan: plan, Metrics: map[string]map[string]float64{}}
 	c := plan.Compiled
+	if f.Outputs, err = s.firstOutputs(ctx, run.ID, c); err != nil {
+		return Facts{}, err
+	}
 	for _, o := range c.Outputs {
-		page, err := s.store.Outputs(ctx, run.ID, OutputFilter{Node: o.From.Node, Port: o.From.Port, Limit: SummaryURIs})
-		if err != nil {
-			return Facts{}, err
+		node := c.Node(o.From.Node)
+		if c.StepOf(node.ID).Implementation(node.Implementation).Metrics == "" {
+			continue // it measures nothing
 		}
-		f.Outputs[o.Port.Name] = page
-		if _, done := f.Metrics[o.From.Node]; done {
+		if _, done := f.Metrics[node.ID]; done {
 			continue
 		}
-		tasks, err := s.store.Tasks(ctx, run.ID, TaskFilter{Node: o.From.Node, Limit: 1})
+		tasks, err := s.store.Tasks(ctx, run.ID, TaskFilter{Node: node.ID, Limit: 1})
 		if err != nil {
 			return Facts{}, err
 		}
 		if len(tasks.Tasks) == 1 && tasks.Tasks[0].Index == "" && tasks.Tasks[0].Result != nil {
-			f.Metrics[o.From.Node] = tasks.Tasks[0].Result.Metrics
+			f.Metrics[node.ID] = tasks.Tasks[0].Result.Metrics
 		}
 	}
 	if run.State == Succeeded {
 		f.Next = s.nextSteps(c)
 	}
 	return f, nil
+}
+
+// firstOutputs are the first few objects of each output port, and how many it
+// has. Of a run that has not made many objects, all are asked for at once.
+func (s *Service) firstOutputs(ctx context.Context, id ID, c *pipelines.Compiled) (map[string]OutputPage, error) {
+	const together = 32 // objects of a run that costs less to read than to ask for by port
+	made, err := s.store.Outputs(ctx, id, OutputFilter{Limit: max(together, 2*len(c.Outputs))})
+	if err != nil {
+		return nil, err
+	}
+	pages := make(map[string]OutputPage, len(c.Outputs))
+	if made.Next == "" {
+		by := map[dag.Endpoint]OutputPage{}
+		for _, ref := range made.Outputs {
+			from := dag.Endpoint{Node: ref.Node, Port: ref.Port}
+			page := by[from]
+			page.Total++
+			if page.Total <= SummaryURIs {
+				page.Outputs = append(page.Outputs, ref)
+			}
+			by[from] = page
+		}
+		for _, o := range c.Outputs {
+			pages[o.Port.Name] = by[o.From]
+		}
+		return pages, nil
+	}
+	for _, o := range c.Outputs {
+		page, err := s.store.Outputs(ctx, id, OutputFilter{Node: o.From.Node, Port: o.From.Port, Limit: SummaryURIs})
+		if err != nil {
+			return nil, err
+		}
+		pages[o.Port.Name] = page
+	}
+	return pages, nil
 }
 
 const (

@@ -201,9 +201,6 @@ func (s *Store) Outputs(ctx context.Context, id runs.ID, f runs.OutputFilter) (r
 		where, args = where+" AND port = ?", append(args, f.Port)
 	}
 	var page runs.OutputPage
-	if err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM outputs WHERE "+where, args...).Scan(&page.Total); err != nil {
-		return runs.OutputPage{}, s.failed(ctx, err)
-	}
 	limit := pageSize(f.Limit, 100, 10_000)
 	rows, err := s.reads.QueryContext(ctx, "SELECT node, ix, port, item, object FROM outputs WHERE "+where+
 		" AND (node, ix, port, item) > (?, ?, ?, ?) ORDER BY node, ix, port, item LIMIT ?",
@@ -223,6 +220,12 @@ func (s *Store) Outputs(ctx context.Context, id runs.ID, f runs.OutputFilter) (r
 	})
 	if err != nil {
 		return runs.OutputPage{}, s.failed(ctx, err)
+	}
+	page.Total = len(page.Outputs)
+	if f.Cursor != "" || len(page.Outputs) > limit { // else this page is all there is
+		if err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM outputs WHERE "+where, args...).Scan(&page.Total); err != nil {
+			return runs.OutputPage{}, s.failed(ctx, err)
+		}
 	}
 	if len(page.Outputs) > limit {
 		page.Outputs = page.Outputs[:limit]
