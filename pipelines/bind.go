@@ -105,24 +105,15 @@ func (b *binder) input(p *steps.Port, v *Input, path string) {
 	if v.Type != "" && len(others) > 0 {
 		fix = "It would fit " + strings.Join(others, " or ") + "."
 	}
-	what := v.Origin
-	if what == "" {
-		what = v.URI.String()
+	is := "in the format " + v.Format
+	if v.Type != "" && !b.types.Fits(v.Type, p.Type) {
+		var formats []string
+		if v.Format != "" {
+			formats = []string{v.Format}
+		}
+		is = dag.Describe(b.types, v.Type, formats)
 	}
-	if v.Type != "" && b.types.Fits(v.Type, p.Type) {
-		b.add(path, problem.TypeMismatch, fix, "%s is in the format %s; `%s` takes %s.", quote(what), v.Format, p.Name, b.describe(p))
-		return
-	}
-	var formats []string
-	if v.Format != "" {
-		formats = []string{v.Format}
-	}
-	typ := v.Type
-	if typ == "" { // only the format is known
-		b.add(path, problem.TypeMismatch, fix, "%s is in the format %s; `%s` takes %s.", quote(what), v.Format, p.Name, b.describe(p))
-		return
-	}
-	b.add(path, problem.TypeMismatch, fix, "%s is %s; `%s` takes %s.", quote(what), dag.Describe(b.types, typ, formats), p.Name, b.describe(p))
+	b.add(path, problem.TypeMismatch, fix, "%s is %s; `%s` takes %s.", subject(v), is, p.Name, b.describe(p))
 }
 
 func (b *binder) suits(v *Input, p *steps.Port) bool {
@@ -132,13 +123,25 @@ func (b *binder) suits(v *Input, p *steps.Port) bool {
 
 func (b *binder) describe(p *steps.Port) string { return dag.Describe(b.types, p.Type, p.Formats) }
 
-// quote is a name of something as sentences have it, cut when it is long.
-func quote(s string) string {
+// subject is what begins a sentence about an input, cut when it is long.
+func subject(v *Input) string {
+	s := v.Origin
+	if s == "" {
+		s = "`" + v.URI.String() + "`"
+	}
 	const most = 200
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "…"
+		if strings.Count(s, "`")%2 == 1 {
+			s += "`"
+		}
 	}
-	return "`" + s + "`"
+	return capital(s)
+}
+
+func capital(s string) string {
+	first, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[n:]
 }
 
 func (b *binder) params(given map[string]any) map[string]steps.Value {
@@ -285,8 +288,7 @@ func sentence(err error) string {
 	if s == "" {
 		return s
 	}
-	first, n := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(first)) + s[n:]
+	s = capital(s)
 	if !strings.HasSuffix(s, ".") {
 		s += "."
 	}

@@ -46,8 +46,8 @@ func TestBindProblems(t *testing.T) {
 	structure := input(t, "file:///a/x.pdb", "protein.structure", "pdb", "")
 	backbone := input(t, "file:///a/b.pdb", "protein.backbone", "pdb", "")
 	sequence := input(t, "file:///a/x.fasta", "protein.sequence", "fasta", "")
-	table := input(t, "file:///a/scores.csv", "table.scores", "csv", "score.scores of run-7k2m9c4x1p0q")
-	cif := input(t, "file:///a/x.cif", "protein.structure", "cif", "x.cif")
+	table := input(t, "file:///a/scores.csv", "table.scores", "csv", "`score.scores` of run-7k2m9c4x1p0q")
+	cif := input(t, "file:///a/x.cif", "protein.structure", "cif", "`x.cif`")
 	many := func(n int) []pipelines.Input {
 		list := make([]pipelines.Input, n)
 		for i := range list {
@@ -66,9 +66,9 @@ func TestBindProblems(t *testing.T) {
 		{"nothing", fold, pipelines.Arguments{},
 			`inputs.sequence: The input "sequence" is missing: it takes a protein sequence (protein.sequence, fasta). Give it, as a URI or a file: sequence=….`},
 		{"wrong type", fold, pipelines.Arguments{Inputs: in{"sequence": {table}}},
-			"inputs.sequence: `score.scores of run-7k2m9c4x1p0q` is a score table (table.scores, csv); `sequence` takes a protein sequence (protein.sequence, fasta). Give it a protein sequence (protein.sequence, fasta)."},
+			"inputs.sequence: `score.scores` of run-7k2m9c4x1p0q is a score table (table.scores, csv); `sequence` takes a protein sequence (protein.sequence, fasta). Give it a protein sequence (protein.sequence, fasta)."},
 		{"the other port fits", rank, pipelines.Arguments{Inputs: in{"scores": {table}, "models": {structure, table}}, Params: params{"by": "tm_score"}},
-			"inputs.models[1]: `score.scores of run-7k2m9c4x1p0q` is a score table (table.scores, csv); `models` takes a protein structure (protein.structure, pdb). It would fit `scores`."},
+			"inputs.models[1]: `score.scores` of run-7k2m9c4x1p0q is a score table (table.scores, csv); `models` takes a protein structure (protein.structure, pdb). It would fit `scores`."},
 		{"wrong format", nested, pipelines.Arguments{Inputs: in{"structure": {cif}}},
 			"inputs.structure: `x.cif` is in the format cif; `structure` takes a protein structure (protein.structure, pdb). Give it a protein structure (protein.structure, pdb)."},
 		{"two of one", fold, pipelines.Arguments{Inputs: in{"sequence": {sequence, sequence}}},
