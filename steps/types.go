@@ -42,6 +42,7 @@ type Format struct {
 
 	rules     []rule  // inherited ones first
 	length    *length // nil: nothing to count
+	bare      *bare   // nil: a value is given as the format has it
 	delimiter rune    // of tables: what separates columns; 0: not such a table
 	own       bool    // its type gave it rules or extensions: content can tell it from its parents
 	pos       problem.Pos
@@ -180,6 +181,9 @@ func (b *latticeBuilder) inherit(f *Format, inherited []Format) {
 	}
 	if f.length == nil {
 		f.length = from.length
+	}
+	if f.bare == nil {
+		f.bare = from.bare
 	}
 	if f.delimiter == 0 {
 		f.delimiter = from.delimiter

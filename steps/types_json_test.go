@@ -30,13 +30,17 @@ func TestTypesSurviveJSON(t *testing.T) {
 	if err != nil || string(again) != string(data) {
 		t.Errorf("a second round differs (%v):\n%s\n%s", err, data, again)
 	}
-	for _, sample := range []string{"", ">a\nMKV\n", ">a\nACGTACGT\n", "ATOM      1  N   ALA A   1      11.104   6.134  -6.504\n", "a,b\n1,2\n", "\x1f\x8b\x08\x04BC\x02", "zzz"} {
+	for _, sample := range []string{"", ">a\nMKV\n", ">a\nACGTACGT\n", "ATOM      1  N   ALA A   1      11.104   6.134  -6.504\n", "a,b\n1,2\n", "\x1f\x8b\x08\x04BC\x02", "zzz", "MKV"} {
 		for _, name := range all.Names() {
 			for _, f := range all.Lookup(name).Formats {
 				want := all.CheckHead(name, f.Name, []byte(sample), true)
 				got := back.CheckHead(name, f.Name, []byte(sample), true)
 				if (want == nil) != (got == nil) || want != nil && want.Error() != got.Error() {
 					t.Errorf("%s in %s of %q: %v, was %v", name, f.Name, sample, got, want)
+				}
+				full, ok := all.Bare(name, f.Name, []byte(sample))
+				if again, stillOK := back.Bare(name, f.Name, []byte(sample)); ok != stillOK || string(full) != string(again) {
+					t.Errorf("bare %q as %s in %s is %q (%v), was %q (%v)", sample, name, f.Name, again, stillOK, full, ok)
 				}
 			}
 		}

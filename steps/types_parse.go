@@ -102,8 +102,25 @@ func decodeFormat(n *definition.Node) Format {
 	if l := f.Get("length"); l.Given() {
 		out.length = decodeLength(l)
 	}
+	if b := f.Get("bare"); b.Given() {
+		out.bare = decodeBare(b)
+	}
 	f.Done()
 	return out
+}
+
+func decodeBare(n *definition.Node) *bare {
+	f := n.Fields()
+	b := &bare{match: regex(f.Need("match"))}
+	as := f.Need("as")
+	text := as.Text()
+	var found bool
+	b.before, b.after, found = strings.Cut(text, bareValue)
+	if text != "" && (!found || strings.Contains(b.after, bareValue)) {
+		as.Problem(problem.Invalid, "Write what goes around "+bareValue+`, like ">name\n`+bareValue+`\n".`, "It must have %s in it, once.", bareValue)
+	}
+	f.Done()
+	return b
 }
 
 // kindsOfRule are the fields of which a rule has exactly one.

@@ -14,9 +14,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
@@ -139,7 +142,7 @@ func (s *Service) accepted(port *steps.Port) []string {
 
 // object looks at an input that is given by its URI.
 func (s *Service) object(ctx context.Context, tenant string, port *steps.Port, u uris.URI) (pipelines.Input, *problem.Problem, error) {
-	in := pipelines.Input{URI: u, Origin: u.Base()}
+	in := pipelines.Input{URI: u, Origin: quoted(u.Base())}
 	if err := s.blobs.Allowed(u, false); err != nil {
 		return in, &problem.Problem{Code: problem.NotAllowed, Message: sentence(err)}, nil
 	}
@@ -227,7 +230,7 @@ func (s *Service) owns(ctx context.Context, tenant string, id ID) (bool, error) 
 func inputOf(o steps.Object, node, port, run string) *pipelines.Input {
 	return &pipelines.Input{
 		URI: o.URI, SHA256: o.SHA256, Size: o.Size, Type: o.Type, Format: o.Format,
-		Origin: fmt.Sprintf("%s.%s of %s", node, port, run),
+		Origin: fmt.Sprintf("`%s.%s` of %s", node, port, run),
 	}
 }
 
@@ -260,7 +263,7 @@ func (s *Service) stranger(ctx context.Context, port *steps.Port, in *pipelines.
 // object seems to have: then binding says that this does not fit.
 func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) (steps.TypeFormat, *problem.Problem) {
 	types := s.catalog.Types()
-	ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+	ext := extension(name)
 	formats := s.accepted(port)
 	var refused error
 	for _, byExtension := range []bool{true, false} {
@@ -273,54 +276,96 @@ func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) 
 				continue // a name that says something else is believed
 			}
 			err := types.CheckPort(*port, name, head, whole)
-			if err == nil {
+			if err == nil && (byExtension || s.couldBe(head, whole, port.Type)) {
 				return steps.TypeFormat{Type: port.Type, Format: name}, nil
 			}
 			if refused == nil {
-				refused = err
+				refused = err // nil when the content rather looks like something else
 			}
 		}
 	}
 	if refused != nil {
-		return steps.TypeFormat{}, &problem.Problem{Code: problem.Invalid, Message: fmt.Sprintf("%s: %s", label(name), sentence(refused))}
+		message := sentence(refused)
+		if name != "" {
+			message = quoted(name) + ": " + message
+		}
+		return steps.TypeFormat{}, &problem.Problem{Code: problem.Invalid, Message: message}
 	}
 	if guesses := types.Guess(name, head, whole); len(guesses) > 0 {
 		for _, g := range guesses {
-			if types.Fits(g.Type, port.Type) && slices.Contains(formats, g.Format) {
-				return g, nil
+			if !types.Related(g.Type, port.Type) || !slices.Contains(formats, g.Format) || types.CheckPort(*port, g.Format, head, whole) != nil {
+				continue
 			}
+			if !types.Fits(g.Type, port.Type) {
+				g.Type = port.Type // of the kinds of what it looks like, the one that is wanted
+			}
+			return g, nil
 		}
 		return guesses[0], nil
 	}
+	what := "The value given"
+	if name != "" {
+		what = quoted(name)
+	}
 	return steps.TypeFormat{}, &problem.Problem{
 		Code:    problem.TypeMismatch,
-		Message: fmt.Sprintf("%s is of no type that is known here; %s takes %s as %s.", label(name), port.Name, port.Type, strings.Join(formats, " or ")),
+		Message: fmt.Sprintf("%s is of no type that is known here; `%s` takes %s.", what, port.Name, dag.Describe(types, port.Type, formats)),
 		Fix:     "Name the file with the extension of its format.",
 	}
 }
 
-func label(name string) string {
-	if name == "" {
-		return "The value"
+// couldBe reports whether content without a name that says what it is could
+// be of a type: it could, unless it looks like others only. Formats as loose
+// as CSV take nearly any text.
+func (s *Service) couldBe(head []byte, whole bool, typ string) bool {
+	types := s.catalog.Types()
+	looks := types.Guess("", head, whole)
+	return len(looks) == 0 || slices.ContainsFunc(looks, func(g steps.TypeFormat) bool { return types.Related(g.Type, typ) })
+}
+
+func extension(name string) string {
+	return strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+}
+
+// quoted is the name of a file as sentences have it, cut when it is long.
+func quoted(name string) string {
+	const most = 100
+	if utf8.RuneCountInString(name) > most {
+		name = string([]rune(name)[:most]) + "…"
 	}
-	return name
+	return "`" + name + "`"
+}
+
+func capital(s string) string {
+	first, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[n:]
 }
 
 // inline places a value that the call itself brings.
 func (s *Service) inline(port *steps.Port, folder uris.RunFolder, item int, v InputValue) (pipelines.Input, *inlineValue, *problem.Problem) {
-	in := pipelines.Input{Origin: v.Name}
-	if in.Origin == "" {
-		in.Origin = "the value given"
+	if v.Name == port.Name { // not the name of a file: the path of a problem has it
+		v.Name = ""
+	}
+	in := pipelines.Input{Origin: "the value given"}
+	if v.Name != "" {
+		in.Origin = quoted(v.Name)
 	}
 	if int64(len(v.Inline)) > s.o.MaxInline {
 		return in, nil, &problem.Problem{Code: problem.TooLarge,
-			Message: fmt.Sprintf("%s has %d bytes; a value given in a call has at most %d.", label(v.Name), len(v.Inline), s.o.MaxInline),
+			Message: fmt.Sprintf("%s has %d bytes; a value given in a call has at most %d.", capital(in.Origin), len(v.Inline), s.o.MaxInline),
 			Fix:     "Put it into the store and give its URI."}
 	}
 	content := normalised(v.Inline)
 	tf, p := s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes)
 	if p != nil {
-		return in, nil, p
+		completed, ok := s.completed(port, v.Name, content)
+		if !ok {
+			return in, nil, p
+		}
+		content = completed
+		if tf, p = s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes); p != nil {
+			return in, nil, p
+		}
 	}
 	ext := tf.Format
 	if f := s.catalog.Types().FormatOf(tf.Type, tf.Format); f != nil {
@@ -342,6 +387,22 @@ func (s *Service) inline(port *steps.Port, folder uris.RunFolder, item int, v In
 		return in, nil, p
 	}
 	return in, &inlineValue{at: in.URI, content: content}, nil
+}
+
+// completed is a bare value (a sequence without a header) as the format that
+// the port takes it in has it.
+func (s *Service) completed(port *steps.Port, name string, content []byte) ([]byte, bool) {
+	types := s.catalog.Types()
+	for _, format := range s.accepted(port) {
+		f := types.FormatOf(port.Type, format)
+		if ext := extension(name); f == nil || ext != "" && !slices.Contains(f.Extensions, ext) {
+			continue
+		}
+		if completed, ok := types.Bare(port.Type, format, content); ok {
+			return completed, true
+		}
+	}
+	return nil, false
 }
 
 // normalised is a text as Unix tools expect it: no byte order mark, lines that
@@ -369,7 +430,7 @@ func (s *Service) counted(ctx context.Context, port *steps.Port, in pipelines.In
 	}
 	if in.Size > s.o.MaxCounted {
 		return &problem.Problem{Code: problem.TooLarge,
-			Message: fmt.Sprintf("%s has %d bytes, and at most %d are read to see that it has no more than the %d that %s takes.", in.Origin, in.Size, s.o.MaxCounted, port.MaxLength, port.Name),
+			Message: fmt.Sprintf("%s has %d bytes, and at most %d are read to see that it has no more than the %d that `%s` takes.", capital(in.Origin), in.Size, s.o.MaxCounted, port.MaxLength, port.Name),
 			Fix:     "Split it."}, nil
 	}
 	r, err := open()
@@ -384,10 +445,10 @@ func (s *Service) counted(ctx context.Context, port *steps.Port, in pipelines.In
 	case errors.Is(err, problem.ErrUnavailable):
 		return nil, err
 	case err != nil:
-		return &problem.Problem{Code: problem.Invalid, Message: fmt.Sprintf("%s: %s", in.Origin, sentence(err))}, nil
+		return &problem.Problem{Code: problem.Invalid, Message: fmt.Sprintf("%s: %s", capital(in.Origin), sentence(err))}, nil
 	case n > port.MaxLength:
 		return &problem.Problem{Code: problem.OutOfRange,
-			Message: fmt.Sprintf("%s has a length of %d; %s takes at most %d.", in.Origin, n, port.Name, port.MaxLength),
+			Message: fmt.Sprintf("%s has a length of %d; `%s` takes at most %d.", capital(in.Origin), n, port.Name, port.MaxLength),
 			Fix:     "Shorten or split it."}, nil
 	}
 	return nil, nil

@@ -39,6 +39,12 @@ func (s *Service) suggest(ctx context.Context, tenant string, c *pipelines.Compi
 				continue
 			}
 			fixes := []string{ps[i].Fix, s.related(ctx, tenant, port, in), s.takers(in)}
+			if fixes[1] != "" && strings.HasPrefix(fixes[0], "Give it ") {
+				fixes[0] = "" // this one is at hand
+			}
+			if strings.HasPrefix(fixes[0], "It would fit ") {
+				fixes[2] = "" // this tool is one that takes it
+			}
 			fixes = slices.DeleteFunc(fixes, func(f string) bool { return f == "" })
 			ps[i].Fix = strings.Join(fixes, " ")
 			break
@@ -69,8 +75,9 @@ func (s *Service) related(ctx context.Context, tenant string, port *steps.Port, 
 		if err != nil {
 			continue
 		}
-		if found := s.fittingOutput(ctx, port, ref.RunID, plan); found != "" {
-			if len(seen) == 1 {
+		first := len(seen) == 1
+		if found := s.fittingOutput(ctx, port, ref.RunID, plan, first); found != "" {
+			if first {
 				return found
 			}
 			return "It was made from what fits: " + found
@@ -88,8 +95,13 @@ func (s *Service) related(ctx context.Context, tenant string, port *steps.Port, 
 }
 
 // fittingOutput names an output of a run that fits the port: of the run as a
-// whole, else of one of its nodes.
-func (s *Service) fittingOutput(ctx context.Context, port *steps.Port, id ID, plan *pipelines.Plan) string {
+// whole, else of one of its nodes. same says that it is the run that the
+// reader knows of.
+func (s *Service) fittingOutput(ctx context.Context, port *steps.Port, id ID, plan *pipelines.Plan, same bool) string {
+	run := string(id)
+	if same {
+		run = "the same run"
+	}
 	c := plan.Compiled
 	type candidate struct{ name, node, port string }
 	var candidates []candidate
@@ -114,7 +126,7 @@ func (s *Service) fittingOutput(ctx context.Context, port *steps.Port, id ID, pl
 		if page.Total > 1 {
 			more = fmt.Sprintf(" (and %d more)", page.Total-1)
 		}
-		return fmt.Sprintf("`%s` of %s fits: %s%s.", c.name, id, page.Outputs[0].Object.URI, more)
+		return fmt.Sprintf("`%s` of %s fits: %s%s.", c.name, run, page.Outputs[0].Object.URI, more)
 	}
 	return ""
 }

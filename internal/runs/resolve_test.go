@@ -1,0 +1,156 @@
+package runs_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// Inputs of the library's tools, as their users give them.
+
+func (b *bench) library(store runs.Store) *runs.Service {
+	c, ps := catalog.Load(catalog.Builtin()...)
+	if len(ps) > 0 {
+		b.t.Fatal(ps)
+	}
+	return b.service(store, func(o *runs.Options) { o.Catalog = c })
+}
+
+func (b *bench) put(name, text string) uris.URI {
+	b.t.Helper()
+	u := b.root.Join("files", name)
+	if _, err := b.blobs.Put(b.t.Context(), u, strings.NewReader(text)); err != nil {
+		b.t.Fatal(err)
+	}
+	return u
+}
+
+const (
+	sequence = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
+	atoms    = "ATOM      1  N   MET A   1      27.340  24.430   2.614  1.00  9.67           N\n" +
+		"ATOM      2  CA  MET A   1      26.266  25.413   2.842  1.00 10.38           C\n" +
+		"ATOM      3  CG  MET A   1      26.913  26.639   3.531  1.00 10.38           C\n"
+	scores = "tm_score,ca_rmsd,clashes,radius_of_gyration,n_residues,coverage,sequence_identity,mean_b_factor,correspondence\n0.5,2,0,11,76,1,1,50,index\n"
+)
+
+// TestFilesOfUsers: what content cannot tell apart is taken as what the port
+// wants; what is plainly something else is not.
+func TestFilesOfUsers(t *testing.T) {
+	b := newBench(t)
+	s := b.library(b.store())
+	model := runs.InputValue{URI: b.put("model.pdb", atoms)}
+	for _, tt := range []struct {
+		name   string
+		scores runs.InputValue
+		want   string // the problem; empty: it is taken
+	}{
+		{"a table", runs.InputValue{URI: b.put("mine.csv", scores)}, ""},
+		{"a table, in the call", runs.InputValue{Inline: []byte(scores), Name: "mine.csv"}, ""},
+		{"a table, in the call, without a name", runs.InputValue{Inline: []byte(scores), Name: "scores"}, ""},
+		{"a structure", model,
+			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`."},
+		{"a structure, in the call", runs.InputValue{Inline: []byte(atoms), Name: "model.pdb"},
+			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`."},
+		{"a structure, in the call, without a name", runs.InputValue{Inline: []byte(atoms), Name: "scores"},
+			"inputs.scores[0]: The value given is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			plan, err := s.Plan(t.Context(), runs.SubmitRequest{Tenant: "t", Tool: "rank",
+				Inputs: map[string][]runs.InputValue{"scores": {tt.scores}, "models": {model}}})
+			if tt.want != "" {
+				if err == nil || err.Error() != tt.want {
+					t.Errorf("got %v\nwant %s", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in := plan.Inputs["scores"][0]; in.Type != "table.scores" || in.Format != "csv" {
+				t.Errorf("taken as %s in %s", in.Type, in.Format)
+			}
+		})
+	}
+}
+
+// TestBareValues: a sequence needs no header in a call, and becomes a file
+// that has one.
+func TestBareValues(t *testing.T) {
+	b := newBench(t)
+	s := b.library(b.store())
+	fold := func(id, name, text string) (*pipelines.Plan, error) {
+		sub, err := s.Submit(t.Context(), runs.SubmitRequest{Tenant: "t", RequestID: id, Tool: "fold",
+			Inputs: map[string][]runs.InputValue{"sequence": {{Inline: []byte(text), Name: name}}}})
+		if err != nil {
+			return nil, err
+		}
+		return s.PlanOf(t.Context(), "t", sub.Run.ID)
+	}
+	for _, tt := range []struct{ name, file, text, want string }{
+		{"bare", "sequence", sequence, ">query\n" + sequence + "\n"},
+		{"on several lines", "", " " + sequence[:40] + "\r\n" + sequence[40:] + "*\r\n", ">query\n" + sequence[:40] + "\n" + sequence[40:] + "*\n"},
+		{"in a file", "x.fasta", sequence, ">query\n" + sequence + "\n"},
+		{"in small letters", "sequence", strings.ToLower(sequence), ">query\n" + strings.ToLower(sequence) + "\n"},
+		{"with a header", "sequence", ">mine\n" + sequence, ">mine\n" + sequence + "\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			plan, err := fold(tt.name, tt.file, tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := plan.Inputs["sequence"][0]
+			if got, err := b.blobs.ReadAll(t.Context(), in.URI, 1<<20); err != nil || string(got) != tt.want {
+				t.Errorf("%s holds %q (%v), want %q", in.URI, got, err, tt.want)
+			}
+			if in.Size != int64(len(tt.want)) || in.Type != "protein.sequence" || in.Format != "fasta" {
+				t.Errorf("the plan says %+v", in)
+			}
+		})
+	}
+	const takes = " The port sequence takes a protein sequence (protein.sequence) as fasta."
+	for _, tt := range []struct{ name, text, want string }{
+		{"sequence", "ACGTACGTACGTACGT", "inputs.sequence: It looks like DNA or RNA (only the letters A, C, G, T, U and N); translate it to protein first." + takes},
+		{"sequence", "", "inputs.sequence: It is empty." + takes},
+		{"sequence", "design", "inputs.sequence: It does not begin with '>': a FASTA file has a line '>name' and the sequence below it." + takes},
+		{"x.fasta", "design.fasta", "inputs.sequence: `x.fasta`: It does not begin with '>': a FASTA file has a line '>name' and the sequence below it." + takes},
+		{"sequence", strings.Repeat("M", 401), "inputs.sequence: The value given has a length of 401; `sequence` takes at most 400. Shorten or split it."},
+	} {
+		if _, err := fold("refused", tt.name, tt.text); err == nil || err.Error() != tt.want {
+			t.Errorf("%q: got %v\nwant %s", tt.text, err, tt.want)
+		}
+	}
+	bare := b.put("bare.fasta", sequence)
+	if _, err := s.Plan(t.Context(), runs.SubmitRequest{Tenant: "t", Tool: "fold",
+		Inputs: map[string][]runs.InputValue{"sequence": {{URI: bare}}}}); problem.Of(err) == nil {
+		t.Errorf("an object that is no FASTA cannot be completed, but: %v", err)
+	}
+}
+
+// TestWrongTypeNamesWhatFits reads as its user does: what was given, what is
+// wanted, and where that lies.
+func TestWrongTypeNamesWhatFits(t *testing.T) {
+	b := newBench(t)
+	store := b.store()
+	s := b.library(store)
+	table := b.commit(s, store, runs.SubmitRequest{Tenant: "t", RequestID: "a", Tool: "design_and_fold",
+		Inputs: map[string][]runs.InputValue{"structure": {{URI: b.put("a.pdb", atoms)}}}}, "rank", "table", "table.ranking", "csv", scores)
+	id := runs.IDOf("t", "a")
+	design := uris.Layout{Root: b.root}.Run(string(id)).Object("design", "", 1, "sequences", 0, "fasta")
+	if err := store.Apply(t.Context(), []runs.Observation{{RunID: id, Generation: 1, Task: &runs.TaskStatus{Node: "design", Attempt: 1, State: runs.Succeeded,
+		Result: &steps.Result{Format: steps.ResultFormat, RunID: string(id), Node: "design", Attempt: 1,
+			Outputs: map[string][]steps.Object{"sequences": {{URI: design, Type: "protein.sequence", Format: "fasta"}}}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Plan(t.Context(), runs.SubmitRequest{Tenant: "t", Tool: "fold", Inputs: map[string][]runs.InputValue{"sequence": {{URI: table}}}})
+	want := "inputs.sequence: `rank.table` of " + string(id) + " is a ranking (table.ranking, csv); `sequence` takes a protein sequence (protein.sequence, fasta). " +
+		"`sequences` of the same run fits: " + design.String() + "."
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
