@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"strings"
@@ -43,6 +44,8 @@ type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      func(string) string
+	// Program is what a user types for this program: in what is suggested.
+	Program string
 	// Width is how many columns Err has when it is a terminal that redraws;
 	// 0: plain lines.
 	Width int
@@ -51,6 +54,9 @@ type Streams struct {
 // Main runs the program with the arguments after its name and returns the
 // exit code.
 func Main(ctx context.Context, args []string, s Streams) int {
+	if s.Program == "" {
+		s.Program = "ligase"
+	}
 	app := &app{Streams: s}
 	root := app.root()
 	root.SetArgs(args)
@@ -70,9 +76,28 @@ func OSMain() int {
 	defer stop()
 	return Main(ctx, os.Args[1:], Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Env:   os.Getenv,
-		Width: terminalWidth(os.Stderr),
+		Env:     os.Getenv,
+		Program: typed(os.Args[0]),
+		Width:   terminalWidth(os.Stderr),
 	})
+}
+
+// typed is what a user types for the program: its name where the PATH finds
+// it, else the path that was used.
+func typed(arg0 string) string {
+	const name = "ligase"
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	if found, err := exec.LookPath(name); err == nil {
+		if a, err := os.Stat(found); err == nil {
+			if b, err := os.Stat(self); err == nil && os.SameFile(a, b) {
+				return name
+			}
+		}
+	}
+	return arg0
 }
 
 // exitError ends the program with a code; its text, if any, is printed.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	_ "embed"
 	"encoding/csv"
 	"fmt"
@@ -49,12 +51,21 @@ wiring, and are not science-grade.`,
 			}
 			id := submission.Run.ID
 			fmt.Fprintf(a.Err, "%s: design_and_fold\n", id)
-			end := a.watchToEnd(ctx, service, id)
-			run, err := service.Get(ctx, tenant, id)
-			if end != nil || err != nil || run.State != runs.Succeeded || a.json {
-				return end
+			run, summary, err := a.follow(ctx, service, id)
+			switch {
+			case err != nil:
+				return err
+			case a.json:
+				a.printJSON(summary)
+			case run.State != runs.Succeeded:
+				a.printSummary(run, summary)
+			default:
+				a.printStatus(run)
+				a.printMetrics(summary)
+				a.printOutputs(summary)
+				err = a.afterDemo(ctx, summary)
 			}
-			return a.afterDemo(cmd, service, id)
+			return cmp.Or(err, endOf(run))
 		},
 	}
 	cmd.Flags().IntVar(&sequences, "sequences", 8, "how many sequences to design")
@@ -62,13 +73,9 @@ wiring, and are not science-grade.`,
 }
 
 // afterDemo shows the ranked table and what to type next.
-func (a *app) afterDemo(cmd *cobra.Command, service *runs.Service, id runs.ID) error {
-	summary, err := service.Summary(cmd.Context(), tenant, id)
-	if err != nil {
-		return err
-	}
+func (a *app) afterDemo(ctx context.Context, summary runs.Summary) error {
 	if list, ok := summary.OutputURIs["table"]; ok && len(list.URIs) == 1 {
-		content, err := a.blobs.ReadAll(cmd.Context(), list.URIs[0], 1<<20)
+		content, err := a.blobs.ReadAll(ctx, list.URIs[0], 1<<20)
 		if err != nil {
 			return err
 		}
@@ -84,12 +91,12 @@ func (a *app) afterDemo(cmd *cobra.Command, service *runs.Service, id runs.ID) e
 		}
 	}
 	fmt.Fprintf(a.Out, `try next
-  ligase summary %[1]s            the same again, whenever you like
-  ligase outputs %[1]s --to out   copy the results to a folder
-  ligase graph design_and_fold                how it is wired
-  ligase catalog list                         what else there is
-  ligase run fold sequence=@my.fasta          a step by itself
-`, id)
+  %[2]s summary %[1]s            the same again, whenever you like
+  %[2]s outputs %[1]s --to out   copy the results to a folder
+  %[2]s graph design_and_fold                how it is wired
+  %[2]s catalog list                         what else there is
+  %[2]s run fold sequence=@my.fasta          a step by itself
+`, summary.RunID, a.Program)
 	return nil
 }
 

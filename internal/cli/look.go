@@ -253,7 +253,7 @@ func (a *app) printFailure(id runs.ID, f *steps.Failure) {
 		if f.Index != "" {
 			index = " --index " + string(f.Index)
 		}
-		fmt.Fprintf(a.Out, "  all of it:  ligase logs %s %s%s\n  go on:      ligase retry %s\n", id, f.Node, index, id)
+		fmt.Fprintf(a.Out, "  all of it:  %[1]s logs %[2]s %[3]s%[4]s\n  go on:      %[1]s retry %[2]s\n", a.Program, id, f.Node, index)
 	}
 }
 
@@ -294,35 +294,44 @@ func (a *app) summaryCommand() *cobra.Command {
 }
 
 func (a *app) printSummary(run runs.Run, s runs.Summary) {
-	w := a.Out
 	a.printStatus(run)
-	if len(s.Metrics) > 0 {
-		fmt.Fprintln(w, "metrics")
-		var rows [][]string
-		for _, name := range slices.Sorted(maps.Keys(s.Metrics)) {
-			rows = append(rows, []string{"  " + name, number(s.Metrics[name])})
-		}
-		table(w, []string{"  NAME", "VALUE"}, rows)
-	}
-	if len(s.OutputURIs) > 0 {
-		fmt.Fprintln(w, "outputs")
-		var rows [][]string
-		for _, port := range slices.Sorted(maps.Keys(s.OutputURIs)) {
-			list := s.OutputURIs[port]
-			switch {
-			case !list.Many && len(list.URIs) > 0:
-				rows = append(rows, []string{"  " + port, list.URIs[0].String()})
-			case list.Many && list.Count > 1:
-				rows = append(rows, []string{"  " + port, fmt.Sprintf("%s  and %d more: ligase outputs %s %s", list.URIs[0], list.Count-1, s.RunID, port)})
-			case list.Many && list.Count == 1:
-				rows = append(rows, []string{"  " + port, list.URIs[0].String()})
-			}
-		}
-		table(w, []string{"  PORT", "URI"}, rows)
-	}
+	a.printMetrics(s)
+	a.printOutputs(s)
 	if run.State == runs.Succeeded {
 		a.printNext(s)
 	}
+}
+
+func (a *app) printMetrics(s runs.Summary) {
+	if len(s.Metrics) == 0 {
+		return
+	}
+	fmt.Fprintln(a.Out, "metrics")
+	var rows [][]string
+	for _, name := range slices.Sorted(maps.Keys(s.Metrics)) {
+		rows = append(rows, []string{"  " + name, number(s.Metrics[name])})
+	}
+	table(a.Out, []string{"  NAME", "VALUE"}, rows)
+}
+
+func (a *app) printOutputs(s runs.Summary) {
+	if len(s.OutputURIs) == 0 {
+		return
+	}
+	fmt.Fprintln(a.Out, "outputs")
+	var rows [][]string
+	for _, port := range slices.Sorted(maps.Keys(s.OutputURIs)) {
+		list := s.OutputURIs[port]
+		switch {
+		case !list.Many && len(list.URIs) > 0:
+			rows = append(rows, []string{"  " + port, list.URIs[0].String()})
+		case list.Many && list.Count > 1:
+			rows = append(rows, []string{"  " + port, fmt.Sprintf("%s  and %d more: %s outputs %s %s", list.URIs[0], list.Count-1, a.Program, s.RunID, port)})
+		case list.Many && list.Count == 1:
+			rows = append(rows, []string{"  " + port, list.URIs[0].String()})
+		}
+	}
+	table(a.Out, []string{"  PORT", "URI"}, rows)
 }
 
 // printNext prints calls that go on with what a run gave: complete ones,
@@ -336,7 +345,7 @@ func (a *app) printNext(s runs.Summary) {
 		if err != nil || len(list.URIs) == 0 {
 			continue
 		}
-		words := []string{"ligase run", n.Tool, n.Input + "=" + list.URIs[0].String()}
+		words := []string{a.Program + " run", n.Tool, n.Input + "=" + list.URIs[0].String()}
 		for _, p := range t.Inputs {
 			if p.Name != n.Input && !p.Optional {
 				words = append(words, p.Name+"="+strings.ToUpper(p.Name))

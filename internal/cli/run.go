@@ -102,7 +102,7 @@ func (a *app) submitAndWatch(ctx context.Context, service *runs.Service, request
 			return nil
 		}
 		fmt.Fprintln(a.Out, run.ID)
-		fmt.Fprintf(a.Err, "Follow it with: ligase status %s --watch\n", run.ID)
+		fmt.Fprintf(a.Err, "Follow it with: %s status %s --watch\n", a.Program, run.ID)
 		return nil
 	}
 	if submission.Created {
@@ -114,14 +114,7 @@ func (a *app) submitAndWatch(ctx context.Context, service *runs.Service, request
 // watchToEnd shows a run's progress until it ends, then its summary. The
 // error carries the exit code that its end stands for.
 func (a *app) watchToEnd(ctx context.Context, service *runs.Service, id runs.ID) error {
-	run, err := a.watch(ctx, service, id)
-	if ctx.Err() != nil {
-		return exitError{ExitInterrupted, fmt.Sprintf("\nStopped watching; %s goes on.\n  watch it again:  ligase status %s --watch\n  stop it:         ligase cancel %s", id, id, id)}
-	}
-	if err != nil {
-		return err
-	}
-	summary, err := service.Summary(ctx, tenant, id)
+	run, summary, err := a.follow(ctx, service, id)
 	if err != nil {
 		return err
 	}
@@ -131,6 +124,19 @@ func (a *app) watchToEnd(ctx context.Context, service *runs.Service, id runs.ID)
 		a.printSummary(run, summary)
 	}
 	return endOf(run)
+}
+
+// follow shows a run's progress until it ends and gives what it came to.
+func (a *app) follow(ctx context.Context, service *runs.Service, id runs.ID) (runs.Run, runs.Summary, error) {
+	run, err := a.watch(ctx, service, id)
+	if ctx.Err() != nil {
+		err = exitError{ExitInterrupted, fmt.Sprintf("\nStopped watching; %[2]s goes on.\n  watch it again:  %[1]s status %[2]s --watch\n  stop it:         %[1]s cancel %[2]s", a.Program, id)}
+	}
+	if err != nil {
+		return run, runs.Summary{}, err
+	}
+	summary, err := service.Summary(ctx, tenant, id)
+	return run, summary, err
 }
 
 // endOf is the exit code that the end of a run stands for.
