@@ -17,7 +17,13 @@ func (c *compiler) arguments(l *level) []dag.Wire {
 	for i := range p.Nodes {
 		count += len(p.Nodes[i].With) + len(p.Nodes[i].Each)
 	}
-	wires := make([]dag.Wire, 0, count)
+	wires := make([]dag.Wire, count)[:0]
+	add := func(u *use, mode dag.Mode, a *Argument) { // in place: these are large and many
+		wires = wires[:len(wires)+1]
+		w := &wires[len(wires)-1]
+		w.From, w.Mode, w.Pos = *a.From, mode, a.Pos
+		w.To.Node, w.To.Port = u.node.Name, a.Name
+	}
 	used := make([]bool, len(p.Params))
 	for i := range l.nodes {
 		u := &l.nodes[i]
@@ -26,12 +32,12 @@ func (c *compiler) arguments(l *level) []dag.Wire {
 			if a.Param != "" {
 				c.useParam(l, u, a, used)
 			} else if c.isWire(l, u, dag.With, a) {
-				wires = append(wires, wire(u, dag.With, a))
+				add(u, dag.With, a)
 			}
 		}
 		for k := range u.node.Each {
 			if a := &u.node.Each[k]; c.isWire(l, u, dag.Each, a) {
-				wires = append(wires, wire(u, dag.Each, a))
+				add(u, dag.Each, a)
 			}
 		}
 		c.checkParams(l, u)
@@ -45,10 +51,6 @@ func (c *compiler) arguments(l *level) []dag.Wire {
 	return wires
 }
 
-func wire(u *use, mode dag.Mode, a *Argument) dag.Wire {
-	return dag.Wire{From: *a.From, To: dag.Endpoint{Node: u.node.Name, Port: a.Name}, Mode: mode, Pos: a.Pos}
-}
-
 func argPath(u *use, mode dag.Mode, name string) string {
 	return fmt.Sprintf("nodes.%s.%s.%s", u.node.Name, mode, name)
 }
@@ -60,10 +62,13 @@ func (c *compiler) isWire(l *level, u *use, mode dag.Mode, a *Argument) bool {
 		return a.From != nil
 	}
 	isInput := steps.FindPort(u.inputs, a.Name) != nil
+	if isInput && a.From != nil && l.pipeline.Gaps == nil {
+		return true
+	}
 	param := steps.FindParam(u.params, a.Name)
 	path := func() string { return argPath(u, mode, a.Name) }
 	switch {
-	case isInput && a.From != nil && a.From.Node == "" && l.pipeline.Gaps != nil && l.pipeline.unclear("inputs."+a.From.Port):
+	case isInput && a.From != nil && a.From.Node == "" && l.pipeline.unclear("inputs."+a.From.Port):
 		l.report(u, a.Name)
 		l.mentioned = append(l.mentioned, *a.From)
 		l.unread = true

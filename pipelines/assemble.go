@@ -20,36 +20,40 @@ func (c *compiler) assemble(l *level) *Compiled {
 		Nodes:   make([]CompiledNode, len(l.inlined)),
 		graph:   l.graph,
 	}
-	keys := make(map[*steps.Step]string)
-	used := make(map[*steps.Step]map[string]bool)
+	type usedStep struct {
+		key             string
+		implementations map[string]bool
+		last            *steps.Implementation
+	}
+	used := make(map[*steps.Step]*usedStep)
 	chosen, complete := c.chooser(l), true
 	for i := range l.inlined {
 		n := &l.inlined[i]
 		s := n.use.step
-		key, known := keys[s]
-		if !known {
-			key = s.Name + "@" + s.Version
-			keys[s] = key
-			used[s] = make(map[string]bool)
+		as := used[s]
+		if as == nil {
+			as = &usedStep{key: s.Name + "@" + s.Version, implementations: make(map[string]bool)}
+			used[s] = as
 		}
 		impl := chosen(n)
 		if impl == nil {
 			complete = false
 			continue
 		}
-		used[s][impl.Name] = true
-		dn := l.graph.Node(n.id)
+		if impl != as.last {
+			as.implementations[impl.Name], as.last = true, impl
+		}
 		out.Nodes[l.graph.Position(n.id)] = CompiledNode{
-			ID: n.id, Step: key, Implementation: impl.Name,
-			Params: c.paramsOf(n), Within: dn.Within, ContinueOnFailure: dn.ContinueOnFailure,
+			ID: n.id, Step: as.key, Implementation: impl.Name,
+			Params: c.paramsOf(n), Within: n.within, ContinueOnFailure: n.continueOnFailure,
 		}
 	}
 	if !complete {
 		return nil
 	}
 	ports := [][]steps.Port{l.inputs}
-	for s, key := range keys {
-		out.Steps[key] = snapshot(s, used[s])
+	for s, as := range used {
+		out.Steps[as.key] = snapshot(s, as.implementations)
 		ports = append(ports, s.Inputs, s.Outputs)
 	}
 	var types []string

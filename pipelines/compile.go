@@ -88,10 +88,10 @@ type compiler struct {
 	elsewhere problem.Problems // of those that it uses
 	round     bool             // there is a cycle of pipelines
 
-	steps  map[string]*steps.Step           // by name as used; nil: reported as unknown
-	levels map[*Pipeline]*level             // nil: there are problems in it
-	within []string                         // the pipelines being compiled, outermost first
-	params map[*steps.Step]map[string]Param // defaults
+	steps  map[string]*steps.Step // by name as used; nil: reported as unknown
+	levels map[*Pipeline]*level   // nil: there are problems in it
+	within []string               // the pipelines being compiled, outermost first
+	params map[*steps.Step]*knownParams
 }
 
 func newCompiler(r Resolver, o *CompileOptions) *compiler {
@@ -100,7 +100,7 @@ func newCompiler(r Resolver, o *CompileOptions) *compiler {
 		types:    r.Types(),
 		steps:    make(map[string]*steps.Step),
 		levels:   make(map[*Pipeline]*level),
-		params:   make(map[*steps.Step]map[string]Param),
+		params:   make(map[*steps.Step]*knownParams),
 	}
 	if o != nil {
 		c.options = *o

@@ -2,11 +2,9 @@ package pipelines
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/ligase-bio/ligase/dag"
-	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 )
 
@@ -15,6 +13,9 @@ type placed struct {
 	use *use
 	id  string // "refine.fold"
 	in  *instance
+
+	within            []dag.Endpoint
+	continueOnFailure bool
 }
 
 // instance is one use of a pipeline at its place.
@@ -118,7 +119,7 @@ func (c *compiler) place(spec *dag.Spec, l *level, in *instance, within []dag.En
 			continue
 		}
 		id := in.prefix + u.node.Name
-		l.inlined = append(l.inlined, placed{use: u, id: id, in: in})
+		l.inlined = append(l.inlined, placed{use: u, id: id, in: in, within: within, continueOnFailure: allowed})
 		spec.Nodes = append(spec.Nodes, dag.Node{
 			ID: id, Label: u.label(), Inputs: u.inputs, Outputs: u.outputs,
 			Within: within, ContinueOnFailure: allowed, Path: "nodes." + id, Pos: u.node.Pos,
@@ -182,81 +183,4 @@ func prune(spec *dag.Spec, l *level) {
 	spec.Nodes = slices.DeleteFunc(spec.Nodes, func(n dag.Node) bool { return !needed[n.ID] })
 	spec.Wires = slices.DeleteFunc(spec.Wires, func(w dag.Wire) bool { return !needed[w.To.Node] })
 	l.inlined = slices.DeleteFunc(l.inlined, func(n placed) bool { return !needed[n.id] })
-}
-
-// setting is what a parameter is set to, and where that was written.
-type setting struct {
-	Param
-	pos  problem.Pos
-	path string
-}
-
-// paramsOf gives the parameters of a placed node. Nodes that set none share
-// one map.
-func (c *compiler) paramsOf(n *placed) map[string]Param {
-	s := n.use.step
-	out, known := c.params[s]
-	if !known {
-		for i := range s.Params {
-			if d := s.Params[i].Default; d != nil {
-				if out == nil {
-					out = make(map[string]Param)
-				}
-				out[s.Params[i].Name] = Param{Value: d}
-			}
-		}
-		c.params[s] = out
-	}
-	own := false
-	for i := range n.use.node.With {
-		a := &n.use.node.With[i]
-		p := s.Param(a.Name)
-		if p == nil {
-			continue
-		}
-		set, ok := n.in.setting(n.use, a)
-		if !ok {
-			continue
-		}
-		if set.Value != nil && a.Param != "" {
-			// Set by a pipeline around it, whose own limits may be wider.
-			v, err := p.Check(set.Value.Any(), false)
-			if err != nil {
-				c.add(set.pos, set.path, codeOf(err), sentence(err), "`%s.%s` does not take this value.", n.id, a.Name)
-				continue
-			}
-			set.Value = &v
-		}
-		if !own {
-			out, own = maps.Clone(out), true
-			if out == nil {
-				out = make(map[string]Param)
-			}
-		}
-		out[a.Name] = set.Param
-	}
-	return out
-}
-
-// setting follows a parameter outwards to the value or the outermost
-// parameter that it comes from; false when it stays unset.
-func (in *instance) setting(u *use, a *Argument) (setting, bool) {
-	for {
-		if a.Param == "" {
-			v := in.level.values[a]
-			return setting{Param{Value: &v}, a.Pos, "nodes." + in.prefix + u.node.Name + ".with." + a.Name}, true
-		}
-		if in.outer == nil {
-			return setting{Param: Param{From: a.Param}}, true
-		}
-		name := a.Param
-		declared := steps.FindParam(in.level.pipeline.Params, name)
-		u, in = in.use, in.outer
-		if a = u.argument(name); a == nil {
-			if declared.Default == nil {
-				return setting{}, false
-			}
-			return setting{Param{Value: declared.Default}, declared.Pos, "params." + name}, true
-		}
-	}
 }

@@ -97,7 +97,8 @@ func (c *compiler) fill(l *level) bool {
 		root := &instance{level: l}
 		l.inlined = make([]placed, len(l.nodes))
 		for i := range l.nodes {
-			l.inlined[i] = placed{use: &l.nodes[i], id: l.nodes[i].node.Name, in: root}
+			u := &l.nodes[i]
+			l.inlined[i] = placed{use: u, id: u.node.Name, in: root, continueOnFailure: u.node.ContinueOnFailure}
 		}
 	}
 	l.graph = graph
@@ -121,6 +122,12 @@ func (c *compiler) findUses(l *level) (nested bool) {
 			nested = true
 			c.usePipeline(l, u)
 		default:
+			if i > 0 && n.Uses == l.nodes[i-1].node.Uses && l.nodes[i-1].step != nil {
+				*u = l.nodes[i-1] // nodes that use the same often stand together
+				u.node = n
+				l.size++
+				break
+			}
 			c.useStep(l, u)
 		}
 		l.size = min(l.size, 1<<30)

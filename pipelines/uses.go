@@ -74,11 +74,11 @@ func (c *compiler) blame(n *Node) {
 
 // step finds the step that a node uses, or reports why there is none.
 func (c *compiler) step(n *Node) *steps.Step {
-	if s, known := c.steps[n.Uses]; known && s != nil {
-		return s
+	s := c.steps[n.Uses]
+	if s == nil {
+		s = c.resolver.Step(n.Uses)
+		c.steps[n.Uses] = s
 	}
-	s := c.resolver.Step(n.Uses)
-	c.steps[n.Uses] = s
 	if s != nil {
 		return s
 	}
