@@ -97,6 +97,7 @@ func (c *compiler) inline(l *level) *dag.Graph {
 		spec.Outputs = append(spec.Outputs, dag.Output{Name: o.Name, From: from, Path: "outputs." + o.Name, Pos: o.Pos})
 	}
 	prune(&spec, l)
+	takeListsOfOne(&spec)
 	g, problems := dag.Build(spec, c.types)
 	c.problems = append(c.problems, problems...)
 	return g
