@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// toolDetail is a tool as JSON.
+type toolDetail struct {
+	toolSummary
+	Inputs          []steps.Port           `json:"inputs"`
+	Params          []steps.Param          `json:"params"`
+	Outputs         []steps.Port           `json:"outputs"`
+	Metrics         []steps.Metric         `json:"metrics,omitempty"`
+	Implementations []steps.Implementation `json:"implementations,omitempty"`
+	Origin          string                 `json:"origin"`
+}
+
+func toolJSON(t *catalog.Tool) toolDetail {
+	return toolDetail{
+		toolSummary{t.Name, t.Kind, t.Version, t.Title, t.Duration, t.Description},
+		t.Inputs, t.Params, t.Outputs, t.Metrics, t.Implementations, t.Origin,
+	}
+}
+
+// printTool prints the manual page of a tool.
+func (a *app) printTool(c *catalog.Catalog, t *catalog.Tool) error {
+	w := a.Out
+	fmt.Fprintf(w, "%s %s (%s)\n%s\n", t.Name, t.Version, t.Kind, t.Title)
+	if t.Description != "" {
+		fmt.Fprintf(w, "\n%s\n", fill(t.Description, 78, ""))
+	}
+	if t.Duration != "" {
+		fmt.Fprintf(w, "\nUsually takes %s.\n", t.Duration)
+	}
+	heading := func(s string) { fmt.Fprintf(w, "\n%s\n", s) }
+
+	if len(t.Inputs) > 0 {
+		heading("INPUTS")
+		printPorts(w, t.Inputs)
+	}
+	if len(t.Params) > 0 {
+		heading("PARAMETERS")
+		for i := range t.Params {
+			p := &t.Params[i]
+			fmt.Fprintf(w, "  %s  %s\n", p.Name, paramFacts(p))
+			if p.Description != "" {
+				fmt.Fprintln(w, fill(p.Description, 78, "      "))
+			}
+		}
+	}
+	heading("OUTPUTS")
+	printPorts(w, t.Outputs)
+	if len(t.Metrics) > 0 {
+		heading("METRICS")
+		for _, m := range t.Metrics {
+			facts := []string{}
+			if m.Unit != "" {
+				facts = append(facts, m.Unit)
+			}
+			if m.Better != "" {
+				facts = append(facts, m.Better+" is better")
+			}
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s  %s", m.Name, strings.Join(facts, ", ")), " "))
+			if m.Description != "" {
+				fmt.Fprintln(w, fill(m.Description, 78, "      "))
+			}
+		}
+	}
+	if len(t.Implementations) > 0 {
+		heading("IMPLEMENTATIONS")
+		for i, impl := range t.Implementations {
+			note := ""
+			if i == 0 && len(t.Implementations) > 1 {
+				note = " (default)"
+			}
+			fmt.Fprintf(w, "  %s%s  %s\n", impl.Name, note, resourceFacts(impl))
+			for _, text := range []string{impl.Title, impl.Description} {
+				if text != "" {
+					fmt.Fprintln(w, fill(text, 78, "      "))
+				}
+			}
+			if impl.License != "" {
+				fmt.Fprintln(w, fill("Licence: "+impl.License, 78, "      "))
+			}
+			if impl.Citation != "" {
+				fmt.Fprintln(w, fill("Cite: "+impl.Citation, 78, "      "))
+			}
+		}
+	}
+	if p := c.Pipeline(t.Name + "@" + t.Version); p != nil {
+		heading("NODES")
+		var rows [][]string
+		for _, n := range p.Nodes {
+			rows = append(rows, []string{"  " + n.Name, n.Uses, bindings(n)})
+		}
+		table(w, []string{"  NODE", "USES", "TAKES"}, rows)
+		fmt.Fprintf(w, "  Drawn: ligase graph %s\n", t.Name)
+	}
+	heading("EXAMPLE")
+	fmt.Fprintf(w, "  %s\n", exampleCall(t))
+	return nil
+}
+
+// bindings says what a pipeline's node takes, as it was written.
+func bindings(n pipelines.Node) string {
+	var out []string
+	say := func(mode string, args []pipelines.Argument) {
+		for _, arg := range args {
+			from := fmt.Sprint(arg.Value)
+			switch {
+			case arg.From != nil:
+				from = arg.From.String()
+			case arg.Param != "":
+				from = "$params." + arg.Param
+			}
+			out = append(out, mode+arg.Name+"="+from)
+		}
+	}
+	say("each ", n.Each)
+	say("", n.With)
+	return strings.Join(out, ", ")
+}
+
+func printPorts(w io.Writer, ports []steps.Port) {
+	for _, p := range ports {
+		facts := []string{portType(p)}
+		if p.Many {
+			facts = append(facts, "many")
+		}
+		if p.Optional {
+			facts = append(facts, "optional")
+		}
+		if p.MaxLength > 0 {
+			facts = append(facts, fmt.Sprintf("at most %d long", p.MaxLength))
+		}
+		if p.Inline {
+			facts = append(facts, "may be given inline")
+		}
+		if len(p.Columns) > 0 {
+			facts = append(facts, "columns "+strings.Join(p.Columns, " "))
+		}
+		fmt.Fprintln(w, hang(fmt.Sprintf("  %s  %s", p.Name, strings.Join(facts, ", ")), 78, "      "))
+		if p.Description != "" {
+			fmt.Fprintln(w, fill(p.Description, 78, "      "))
+		}
+	}
+}
+
+func portType(p steps.Port) string {
+	if len(p.Formats) == 0 {
+		return p.Type
+	}
+	return p.Type + " in " + strings.Join(p.Formats, " or ")
+}
+
+func paramFacts(p *steps.Param) string {
+	kind := string(p.Type)
+	if p.Type == steps.Array {
+		kind = "list of " + string(p.Items)
+	}
+	facts := []string{kind}
+	switch {
+	case p.Minimum != nil && p.Maximum != nil:
+		facts = append(facts, number(*p.Minimum)+"–"+number(*p.Maximum))
+	case p.Minimum != nil:
+		facts = append(facts, "at least "+number(*p.Minimum))
+	case p.Maximum != nil:
+		facts = append(facts, "at most "+number(*p.Maximum))
+	}
+	if len(p.Enum) > 0 {
+		values := make([]string, len(p.Enum))
+		for i, v := range p.Enum {
+			values[i] = v.String()
+		}
+		facts = append(facts, strings.Join(values, " | "))
+	}
+	if p.Unit != "" {
+		facts = append(facts, p.Unit)
+	}
+	switch {
+	case p.Default != nil:
+		facts = append(facts, "default "+p.Default.String())
+	case p.Required():
+		facts = append(facts, "required")
+	default:
+		facts = append(facts, "optional")
+	}
+	return strings.Join(facts, ", ")
+}
+
+func resourceFacts(i steps.Implementation) string {
+	var facts []string
+	if r := i.Resources; true {
+		if r.GPU > 0 {
+			facts = append(facts, strconv.Itoa(r.GPU)+" GPU")
+		}
+		facts = append(facts, number(max(r.CPU, 1))+" CPU")
+		if r.Memory > 0 {
+			facts = append(facts, fmt.Sprintf("%d MiB", r.Memory>>20))
+		}
+	}
+	if i.Image != "" {
+		facts = append(facts, "image "+i.Image)
+	}
+	return strings.Join(facts, ", ")
+}
+
+// exampleCall is a call of a tool with what it requires.
+func exampleCall(t *catalog.Tool) string {
+	words := []string{"ligase", "run", t.Name}
+	for _, p := range t.Inputs {
+		if p.Optional {
+			continue
+		}
+		ext := "file"
+		if len(p.Formats) > 0 {
+			ext = p.Formats[0]
+		}
+		words = append(words, fmt.Sprintf("%s=@my.%s", p.Name, ext))
+	}
+	for i := range t.Params {
+		if p := &t.Params[i]; p.Required() {
+			words = append(words, p.Name+"=…")
+		}
+	}
+	return strings.Join(words, " ")
+}
