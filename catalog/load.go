@@ -80,13 +80,12 @@ func Load(sources ...Source) (*Catalog, problem.Problems) {
 			compiled:  map[string]*compiling{},
 		},
 		defined: map[string]defined{},
+		broken:  map[string]string{},
 	}
 	for _, s := range sources {
 		l.read(s)
 	}
-	types, ps := steps.NewTypes(l.types...)
-	l.problems = append(l.problems, ps...)
-	l.catalog.types = types
+	l.checkTypes()
 	l.check()
 	return l.catalog, l.problems.Sorted()
 }
@@ -95,6 +94,7 @@ type loader struct {
 	catalog  *Catalog
 	types    [][]steps.Type
 	defined  map[string]defined // by name
+	broken   map[string]string  // types that have problems, and their files
 	problems problem.Problems
 }
 
@@ -152,6 +152,9 @@ func (l *loader) file(s Source, p string) {
 		types, ps := steps.DecodeTypes(doc)
 		l.problems = append(l.problems, ps...)
 		l.types = append(l.types, types)
+		for _, n := range doc.Root().Fields().Get("types").Entries() {
+			l.broken[n.Key()] = name // until it is known to be sound
+		}
 	case definition.KindStep:
 		step, ps := steps.DecodeStep(doc)
 		l.problems = append(l.problems, ps...)
@@ -190,6 +193,49 @@ func (l *loader) claim(kind pipelines.Kind, name, version, origin string, pos pr
 	return true
 }
 
+// checkTypes makes the lattice, and leaves in broken what is not in it.
+func (l *loader) checkTypes() {
+	for _, list := range l.types {
+		for _, t := range list {
+			delete(l.broken, t.Name)
+		}
+	}
+	types, ps := steps.NewTypes(l.types...)
+	l.catalog.types = types
+	for _, list := range l.types {
+		for _, t := range list {
+			if types.Lookup(t.Name) != nil {
+				continue
+			}
+			ofBroken := slices.ContainsFunc(t.Is, func(parent string) bool { return l.broken[parent] != "" })
+			ps = slices.DeleteFunc(ps, func(p problem.Problem) bool {
+				return ofBroken && p.Code == problem.UnknownName && p.Path == "types."+t.Name+".is"
+			})
+		}
+	}
+	for _, list := range l.types {
+		for _, t := range list {
+			if types.Lookup(t.Name) == nil {
+				l.broken[t.Name] = t.Pos.File
+			}
+		}
+	}
+	l.problems = append(l.problems, ps...)
+}
+
+// brokenPorts are the places of ports whose types have problems, and the
+// problem that this is for the definition that has them.
+func (l *loader) brokenPorts(path string, ports []steps.Port) (gaps steps.Gaps, ps problem.Problems) {
+	for _, p := range ports {
+		if file := l.broken[p.Type]; file != "" {
+			at := path + "." + p.Name + ".type"
+			gaps = append(gaps, at)
+			ps.Addf(p.Pos, at, problem.Invalid, fmt.Sprintf("Mend %s first.", file), "The type %s has problems itself.", p.Type)
+		}
+	}
+	return gaps, ps
+}
+
 // check compiles everything and keeps what is sound. Definitions that have
 // problems are there while it does: what uses them is checked against what
 // could be read of them, and left out with them.
@@ -213,7 +259,14 @@ func (l *loader) check() {
 	soundSteps, soundPipelines := map[string][]*steps.Step{}, map[string][]*pipelines.Pipeline{}
 	for _, name := range slices.Sorted(maps.Keys(c.steps)) {
 		for _, s := range c.steps[name] {
+			fine := s.Gaps == nil
+			gaps, blame := l.brokenPorts("inputs", s.Inputs)
+			more, others := l.brokenPorts("outputs", s.Outputs)
+			s.Gaps = append(append(s.Gaps, gaps...), more...)
 			ps := l.checkStep(s)
+			if blame = append(blame, others...); fine && len(ps) == 0 && len(blame) > 0 {
+				ps = blame[:1]
+			}
 			report(ps)
 			for _, p := range ps {
 				s.Gaps = append(s.Gaps, p.Path) // for the pipelines that use it
@@ -225,7 +278,13 @@ func (l *loader) check() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.pipelines)) {
 		for _, p := range c.pipelines[name] {
+			fine := p.Gaps == nil
+			gaps, blame := l.brokenPorts("inputs", p.Inputs)
+			p.Gaps = append(p.Gaps, gaps...)
 			ps := pipelines.Check(p, draft{c})
+			if fine && len(ps) == 0 && len(blame) > 0 {
+				ps = blame[:1]
+			}
 			report(ps)
 			if len(ps) == 0 && p.Gaps == nil {
 				soundPipelines[name] = append(soundPipelines[name], p)

@@ -141,6 +141,16 @@ func TestUsersOfBrokenDefinitions(t *testing.T) {
 			`mine/b.yaml:8: colour: There is no field "colour". There are: name, version, title, description, duration, inputs, params, nodes, outputs.`,
 			`mine/c.yaml:6: nodes.d.with.factor: ` + "`one` takes no \"factor\". There are: table.",
 		}, []string{"double"}},
+		{"types with problems", map[string]string{
+			"a.yaml": "types:\n  thing: {title: Thing, edam: \"14\", formats: {x: {}}}\n  kind: {title: Kind, is: thing}\n  fine: {title: Fine, formats: {y: {}}}\n",
+			"b.yaml": strings.ReplaceAll(step, "table.scores, format: csv", "thing, format: x"),
+			"c.yaml": strings.Replace(pipeline("one", "step: double", ""), "table.scores", "kind", 1),
+			"d.yaml": strings.ReplaceAll(strings.Replace(step, "double", "other", 1), "table.scores, format: csv", "fine, format: y"),
+		}, []string{
+			`mine/a.yaml:2: types.thing.edam: "14" has another form than is used here. Write it like data_1460.`,
+			`mine/b.yaml:6: inputs.table.type: The type thing has problems itself. Mend mine/a.yaml first.`,
+			`mine/c.yaml:5: inputs.table.type: The type kind has problems itself. Mend mine/a.yaml first.`,
+		}, []string{"other"}},
 		{"pipelines that use each other", map[string]string{
 			"a.yaml": pipeline("one", "pipeline: two", ""),
 			"b.yaml": pipeline("two", "pipeline: one", ""),
