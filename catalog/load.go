@@ -65,6 +65,9 @@ func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
 	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
 }
 
+// Stat does not open the file: it may be a named pipe.
+func (f oneFile) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.FS, name) }
+
 // MaxFiles is how many definition files a source may hold.
 const MaxFiles = 10_000
 
@@ -331,6 +334,12 @@ func (d draft) Names(kind pipelines.Kind) []string {
 // readCapped reads a file of at most one byte more than a definition may
 // have: the reader of definitions refuses the rest in its own words.
 func readCapped(fsys fs.FS, name string) ([]byte, error) {
+	// A named pipe would be waited for when it is opened.
+	if info, err := fs.Stat(fsys, name); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err

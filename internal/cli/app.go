@@ -58,9 +58,14 @@ func (a *app) close() error {
 // dataDir is the folder that holds everything of this installation.
 func (a *app) dataDir() (string, error) {
 	for _, dir := range []string{a.dataFlag, a.Env("LIGASE_DATA")} {
-		if dir != "" {
-			return filepath.Abs(dir)
+		if dir == "" {
+			continue
 		}
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", usagef("The data folder %s is relative, and the current folder is gone; give an absolute one with --data DIR.", dir)
+		}
+		return abs, nil
 	}
 	if dir := a.Env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "ligase"), nil
@@ -109,8 +114,8 @@ func (a *app) checkFolders() error {
 func (a *app) catalogOrWarn() *catalog.Catalog {
 	c, problems := a.loadCatalog()
 	if len(problems) > 0 {
-		fmt.Fprintf(a.Err, "ligase: %d problems in the catalog's folders; what has them is left out. See: ligase validate %s\n",
-			len(problems), strings.Join(a.catalogDirs(), " "))
+		fmt.Fprintf(a.Err, "ligase: %s in the catalog's folders; what has them is left out. See: ligase validate %s\n",
+			counted(len(problems), "problem"), strings.Join(a.catalogDirs(), " "))
 	}
 	return c
 }
@@ -129,7 +134,7 @@ func (a *app) orProblems(err error) error {
 func (a *app) storeOptions(dataDir string) (uris.Options, error) {
 	root, err := uris.FromPath(filepath.Join(dataDir, "store"))
 	if err != nil {
-		return uris.Options{}, err
+		return uris.Options{}, usagef("The data folder %q cannot be used, because URIs are made of its path: %v Choose another with --data DIR.", dataDir, err)
 	}
 	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All()}
 	for _, text := range a.allowedRoots() {
@@ -161,7 +166,7 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(dataDir, "store"), 0o700); err != nil {
-		return nil, fmt.Errorf("the data folder cannot be made: %w. Give another with --data DIR", err)
+		return nil, fmt.Errorf("%w: the data folder cannot be made: %w. Give another with --data DIR", problem.ErrUnavailable, err)
 	}
 	options, err := a.storeOptions(dataDir)
 	if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -101,17 +102,28 @@ func readInput(name, path string) (runs.InputValue, error) {
 		return runs.InputValue{}, fmt.Errorf("%s=@%s: %w", name, path, err)
 	case info.IsDir():
 		return runs.InputValue{}, usagef("%s=@%s is a folder; give a file.", name, path)
+	case !info.Mode().IsRegular():
+		return runs.InputValue{}, usagef("%s=@%s is a device or a pipe; save its content to a file and give that.", name, path)
 	case info.Size() > maxInlineFile:
 		abs, err := filepath.Abs(path)
 		if err != nil {
 			return runs.InputValue{}, err
 		}
-		return runs.InputValue{}, usagef("%s=@%s has %s, and a file that travels with the call at most %s. Give it by URI: %s=file://%s with --allow-root file://%s.",
-			name, path, size(info.Size()), size(maxInlineFile), name, filepath.ToSlash(abs), filepath.ToSlash(filepath.Dir(abs)))
+		return runs.InputValue{}, usagef("%s=@%s has %s, and a file that travels with the call at most %s. Give it by URI: %s --allow-root %s",
+			name, path, size(info.Size()), size(maxInlineFile),
+			quoted(name+"=file://"+filepath.ToSlash(abs)), quoted("file://"+filepath.ToSlash(filepath.Dir(abs))))
 	}
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return runs.InputValue{}, fmt.Errorf("%s=@%s: %w", name, path, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxInlineFile+1)) // it may grow while it is read
+	if err != nil {
+		return runs.InputValue{}, fmt.Errorf("%s=@%s: %w", name, path, err)
+	}
+	if len(data) > maxInlineFile {
+		return runs.InputValue{}, usagef("%s=@%s has more than %s, the most that travels with the call.", name, path, size(maxInlineFile))
 	}
 	return runs.InputValue{Inline: data, Name: filepath.Base(path)}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/ligase-bio/ligase/internal/problem"
 )
@@ -46,6 +48,8 @@ type Streams struct {
 	Env      func(string) string
 	// Program is what a user types for this program: in what is suggested.
 	Program string
+	// Terminal says that Out is one.
+	Terminal bool
 	// Width is how many columns Err has when it is a terminal that redraws;
 	// 0: plain lines.
 	Width int
@@ -57,6 +61,8 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	if s.Program == "" {
 		s.Program = "ligase"
 	}
+	out := &output{w: s.Out}
+	s.Out = out
 	app := &app{Streams: s}
 	root := app.root()
 	root.SetArgs(args)
@@ -67,18 +73,38 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	if closeErr := app.close(); err == nil {
 		err = closeErr
 	}
+	if err == nil && out.err != nil && !errors.Is(out.err, syscall.EPIPE) {
+		err = fmt.Errorf("%w: the output could not be written: %w", problem.ErrUnavailable, out.err)
+	}
 	return app.report(err)
+}
+
+// output remembers the first error of a stream, so that commands can print
+// without looking and none ends well whose output was lost.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // OSMain is Main with the process's own streams and signals.
 func OSMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return Main(ctx, os.Args[1:], Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Env:     os.Getenv,
-		Program: typed(os.Args[0]),
-		Width:   terminalWidth(os.Stderr),
+		Env:      os.Getenv,
+		Program:  typed(os.Args[0]),
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		Width:    terminalWidth(os.Stderr),
 	})
 }
 
@@ -151,7 +177,8 @@ func (a *app) report(err error) int {
 		code = ExitConflict
 	case errors.Is(err, problem.ErrRefused):
 		code = ExitInvalid
-	case errors.Is(err, problem.ErrUnavailable), errors.Is(err, problem.ErrLocked), errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, problem.ErrUnavailable), errors.Is(err, problem.ErrLocked),
+		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		code = ExitUnavailable
 	}
 	if a.json {

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -38,7 +37,7 @@ are any.`,
 					for _, p := range problems {
 						fmt.Fprintln(a.Out, p)
 					}
-					return exitError{ExitInvalid, fmt.Sprintf("%d problems", len(problems))}
+					return exitError{ExitInvalid, counted(len(problems), "problem")}
 				}
 				return problems
 			}
@@ -154,13 +153,13 @@ func (a *app) versionCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := a.dataDir()
 			if err != nil {
-				dir = ""
+				dir = "nowhere: set LIGASE_DATA"
 			}
 			if a.json {
 				a.printJSON(map[string]any{"version": version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "data": dir})
 				return nil
 			}
-			fmt.Fprintf(a.Out, "ligase %s (%s, %s/%s)\ndata: %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, filepath.Clean(dir))
+			fmt.Fprintf(a.Out, "ligase %s (%s, %s/%s)\ndata: %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, dir)
 			return nil
 		},
 	}

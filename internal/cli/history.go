@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/steps/worker"
 	"github.com/ligase-bio/ligase/uris"
 )
 
@@ -61,7 +64,8 @@ func (a *app) logsCommand() *cobra.Command {
 		Use:   "logs RUN [NODE]",
 		Short: "print what a node's command printed; -f follows it",
 		Long: `Prints the log of one attempt of a node. Without NODE it is the node that failed,
-or the only one. What it prints is the command's own output.`,
+or the only one. What it prints is the command's own output: on a terminal without
+escape sequences, elsewhere as it is; with --json each line as an object.`,
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -85,7 +89,20 @@ or the only one. What it prints is the command's own output.`,
 				return err
 			}
 			defer log.Close()
-			_, err = io.Copy(a.Out, log)
+			var text io.Reader = log
+			if a.Terminal {
+				text = worker.Plain(log)
+			}
+			if a.json {
+				lines := bufio.NewScanner(worker.Plain(log))
+				enc := json.NewEncoder(a.Out)
+				for lines.Scan() {
+					_ = enc.Encode(map[string]string{"line": lines.Text()}) // as printJSON
+				}
+				err = lines.Err()
+			} else {
+				_, err = io.Copy(a.Out, text)
+			}
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

@@ -21,7 +21,7 @@ var errNoRuns = fmt.Errorf("there are no runs here yet: %w. Start with `ligase d
 func (a *app) runID(text string) (runs.ID, error) {
 	id, err := runs.ParseID(text)
 	if err != nil {
-		return "", usagef("%v. See `ligase runs`.", err)
+		return "", usagef("%v", err)
 	}
 	return id, nil
 }
@@ -127,6 +127,9 @@ func (a *app) runsCommand() *cobra.Command {
 					fmt.Sprintf("%d/%d", r.Progress.Done, r.Progress.Total), ago(now, r.CreatedAt), duration, labelText(r.Labels)}
 			}
 			table(a.Out, []string{"RUN", "TOOL", "STATE", "DONE", "CREATED", "TOOK", "LABELS"}, rows)
+			if waits := slices.ContainsFunc(page.Runs, func(r runs.Run) bool { return !r.State.Terminal() }); waits && !a.engineRuns() {
+				fmt.Fprintf(a.Err, "no engine is at work; start one with: %s status RUN --watch\n", a.Program)
+			}
 			if page.Next != "" {
 				fmt.Fprintf(a.Err, "more: ligase runs --cursor %s\n", page.Next)
 			}
@@ -219,6 +222,9 @@ func (a *app) printStatus(r runs.Run) {
 	fmt.Fprintln(a.Out)
 	if r.Waiting != "" {
 		fmt.Fprintf(a.Out, "  %s\n", r.Waiting)
+	}
+	if !r.State.Terminal() && !a.engineRuns() {
+		fmt.Fprintf(a.Out, "  no engine is at work; start one with: %s status %s --watch\n", a.Program, r.ID)
 	}
 	a.printFailure(r.ID, r.Failure)
 }

@@ -82,7 +82,7 @@ func (a *app) outputsCommand() *cobra.Command {
 // digests.
 func (a *app) copyOutputs(ctx context.Context, outputs []runs.OutputRef, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return usagef("--to %s: the folder cannot be made: %v.", dir, err)
 	}
 	for _, o := range outputs {
 		name := o.Port

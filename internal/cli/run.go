@@ -246,6 +246,10 @@ func (a *app) cancelCommand() *cobra.Command {
 					return err
 				}
 				if !run.State.Terminal() {
+					// Whatever of it may still run is ended by an engine.
+					if err := a.ensureEngine(cmd.Context()); err != nil {
+						return err
+					}
 					wait, stop := context.WithTimeout(cmd.Context(), 20*time.Second)
 					if ended, err := service.Wait(wait, tenant, id); err == nil {
 						run = ended
@@ -253,14 +257,14 @@ func (a *app) cancelCommand() *cobra.Command {
 					stop()
 				}
 				switch {
-				case a.json:
+				case a.json && run.State.Terminal():
 					a.printJSON(statusJSON(run))
 				case run.State == runs.Cancelled:
 					fmt.Fprintf(a.Out, "%s is cancelled\n", id)
 				case run.State.Terminal():
 					fmt.Fprintf(a.Out, "%s had ended already: %s\n", id, run.State)
 				default:
-					fmt.Fprintf(a.Out, "%s is being cancelled; its processes are still ending\n", id)
+					return exitError{ExitUnavailable, fmt.Sprintf("ligase: %s is asked to stop, and has not yet. See: %s status %s --watch", id, a.Program, id)}
 				}
 			}
 			return nil

@@ -131,7 +131,7 @@ func (a *app) printNext(s runs.Summary) {
 		if err != nil || len(list.URIs) == 0 {
 			continue
 		}
-		words := []string{a.Program + " run", n.Tool, n.Input + "=" + list.URIs[0].String()}
+		words := []string{a.Program + " run", n.Tool, quoted(n.Input + "=" + list.URIs[0].String())}
 		for _, p := range t.Inputs {
 			if p.Name != n.Input && !p.Optional {
 				words = append(words, p.Name+"="+strings.ToUpper(p.Name))

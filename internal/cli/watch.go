@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/internal/runs"
 )
 
@@ -20,6 +21,17 @@ func (a *app) ensureEngine(ctx context.Context) error {
 		return e.Ensure(ctx)
 	}
 	return nil
+}
+
+// engineRuns reports whether an engine process has the data folder. What
+// cannot be found out counts as yes: it is only for a hint.
+func (a *app) engineRuns() bool {
+	dataDir, err := a.dataDir()
+	if err != nil {
+		return true
+	}
+	held, _, err := local.Held(dataDir)
+	return held || err != nil
 }
 
 // watch shows the progress of a run until it ends or ctx does.

@@ -3,7 +3,9 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
@@ -66,7 +68,8 @@ func CodeOf(exit int) steps.FailureCode {
 // fail makes a failure of a class, with the hint and the prospects of that
 // class.
 func fail(code steps.FailureCode, format string, args ...any) *steps.Failure {
-	f := &steps.Failure{Code: code, Message: fmt.Sprintf(format, args...)}
+	// Names of files in it are the command's: they may hold anything.
+	f := &steps.Failure{Code: code, Message: clean(fmt.Sprintf(format, args...))}
 	f.Hint, f.Retryable = prospects(code)
 	return f
 }
@@ -94,16 +97,33 @@ func storageFailure(what string, err error) *steps.Failure {
 	return f
 }
 
-// inputFailure says why an input could not be staged.
-func inputFailure(port string, u uris.URI, err error) *steps.Failure {
+// clean is a message on one line, without what a terminal would act upon.
+func clean(message string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(message, "\uFFFD"))
+}
+
+// inputFailure says why an input could not be staged from a store with that
+// root.
+func inputFailure(root uris.URI, port string, u uris.URI, err error) *steps.Failure {
+	// A step that has committed does not run again: its record must go first.
+	again := ""
+	layout := uris.Layout{Root: root}
+	if made, ok := layout.Object(u); ok {
+		again = fmt.Sprintf(" A step made it: to have it made again, remove %s and retry the run.", layout.Run(made.RunID).Result(made.Node, made.Index))
+	}
 	switch {
 	case errors.Is(err, problem.ErrNotFound):
 		f := fail(steps.FailInput, "The input `%s` is not there any more: %s.", port, u)
-		f.Hint = "Give a URI that exists; if a step made it, run that step again."
+		f.Hint = "Give a URI that exists." + again
 		return f
 	case errors.Is(err, uris.ErrDigest):
 		f := fail(steps.FailInput, "The input `%s` (%s) is not what it was when the run was made: %v.", port, u, err)
-		f.Hint = "The object was changed or is damaged. If a step made it, run that step again."
+		f.Hint = "The object was changed or is damaged." + again
 		return f
 	case errors.Is(err, problem.ErrRefused):
 		f := fail(steps.FailInput, "The input `%s` may not be read: %v.", port, err)

@@ -169,7 +169,7 @@ func (a *attempt) stageItem(ctx context.Context, port *steps.Port, item *Item, p
 		if ctx.Err() != nil {
 			return canceled(ctx)
 		}
-		return inputFailure(port.Name, item.URI, err)
+		return inputFailure(a.task.Root, port.Name, item.URI, err)
 	}
 	format := item.Format
 	if format == "" && len(port.Formats) > 0 {

@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"io"
 	"regexp"
 	"strings"
 	"unicode"
@@ -120,6 +123,38 @@ func plainLine(b []byte) string {
 		s.WriteRune(r)
 	}
 	return strings.TrimRight(s.String(), " ")
+}
+
+// Plain is what of a log can be shown on a terminal: its lines without escape
+// sequences and control characters, which are the step's and not to be
+// trusted. Long lines are cut.
+func Plain(log io.Reader) io.Reader {
+	return &plain{log: bufio.NewReaderSize(log, 64<<10)}
+}
+
+type plain struct {
+	log  *bufio.Reader
+	line string // what is left of the line at hand
+	err  error  // of log
+}
+
+func (p *plain) Read(b []byte) (int, error) {
+	for p.line == "" {
+		if p.err != nil {
+			return 0, p.err
+		}
+		var line []byte
+		line, p.err = p.log.ReadSlice('\n')
+		if len(line) > 0 {
+			p.line = plainLine(line) + "\n"
+		}
+		for errors.Is(p.err, bufio.ErrBufferFull) { // the rest of an endless line
+			_, p.err = p.log.ReadSlice('\n')
+		}
+	}
+	n := copy(b, p.line)
+	p.line = p.line[n:]
+	return n, nil
 }
 
 // escapeLength is how many bytes the terminal escape sequence at the start of
