@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,7 @@ type app struct {
 	store   *sqlite.Store
 	service *runs.Service
 	engine  runs.Engine
+	log     *slog.Logger // of the engine's process; nil discards
 }
 
 // close releases what was opened.
@@ -194,7 +196,7 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 		return nil, err
 	}
 	a.service, err = runs.NewService(runs.Options{
-		Store: a.store, Engine: a.engine, Blobs: a.blobs, Claims: a.claims, Root: root, Catalog: c, Clock: time.Now,
+		Store: a.store, Engine: a.engine, Blobs: a.blobs, Claims: a.claims, Log: a.log, Root: root, Catalog: c, Clock: time.Now,
 	})
 	return a.service, err
 }

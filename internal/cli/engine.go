@@ -38,6 +38,7 @@ run has ended. Start one by hand to watch its log, or to keep it.`,
 				return fmt.Errorf("the engine of %s: %w by process %d. One engine serves a data folder; it takes new runs by itself", dataDir, problem.ErrLocked, pid)
 			}
 			log := slog.New(slog.NewJSONHandler(a.Err, nil))
+			a.log = log
 			service, err := a.open(func(dataDir string, blobs *uris.Store) (runs.Engine, error) {
 				self, err := os.Executable()
 				if err != nil {

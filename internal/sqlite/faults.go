@@ -30,7 +30,7 @@ func fault(path string, err error) error {
 	case sqlite3.ErrNotADB:
 		return fmt.Errorf("%s is not a database: %w. Move that file away, or use another data folder", path, problem.ErrRefused)
 	case sqlite3.ErrCorrupt:
-		return fmt.Errorf("%s is damaged (%w). Move it away or restore a copy; what runs have committed lies in their folders and is not touched", path, err)
+		return fmt.Errorf("%s is damaged (%v): %w. Move it away or restore a copy; what runs have committed lies in their folders and is not touched", path, e, problem.ErrUnavailable)
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }

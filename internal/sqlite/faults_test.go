@@ -186,6 +186,14 @@ func TestRefusedFiles(t *testing.T) {
 			_ = s.Close()
 			raw(t, path, "PRAGMA user_version = 99")
 		}, []string{"schema 99", "up to 1", "newer ligase", "Install"}},
+		{"a version that cannot be", func(t *testing.T, path string) {
+			s, err := sqlite.Open(path, sqlite.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = s.Close()
+			raw(t, path, "PRAGMA user_version = -3")
+		}, []string{"version -3", "another data folder"}},
 		{"another program's", func(t *testing.T, path string) {
 			raw(t, path, "CREATE TABLE songs (name TEXT)")
 		}, []string{"another program's", "another data folder"}},

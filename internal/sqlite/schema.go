@@ -141,6 +141,9 @@ func migrateOnce(ctx context.Context, conn *sql.Conn, path string, files []strin
 	if err != nil {
 		return 0, err
 	}
+	if version < 0 {
+		return 0, fmt.Errorf("%s has the schema version %d, which no ligase has written: %w. Restore a copy, or use another data folder", path, version, problem.ErrRefused)
+	}
 	if version < len(files) {
 		script, err := migrations.ReadFile(files[version])
 		if err != nil {
