@@ -26,10 +26,11 @@ demo: $(BIN)/ligase ## design, fold, score and rank on a real protein structure
 .PHONY: test
 test: ## every test that needs nothing but this machine
 	$(GO) test ./...
+	@$(GO) test -count=1 ./internal/layers # what it looks at, the test cache does not see
 
 .PHONY: test-race
 test-race: ## the same under the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 
 .PHONY: e2e
 e2e: ## end to end: the built program as a user runs it, and the commands of the README
