@@ -39,6 +39,16 @@ type quay struct {
 	wake    chan struct{}
 }
 
+const (
+	// syncManyFrom is the number of files and folders from which on one sync of
+	// their whole file system is cheaper than a sync of each.
+	syncManyFrom = 24
+	// smallObject is the size in bytes up to which a file is written out in one
+	// go. The sync of a file system takes larger ones in turns with others, so
+	// that a commit record could be on the disk before what it names.
+	smallObject = 1 << 20
+)
+
 type moored struct {
 	runs.Observation
 	folder uris.RunFolder
@@ -128,9 +138,10 @@ func (e *Engine) makeDurable() error {
 
 // syncCommits makes the commits among observations durable and counts them.
 func syncCommits(batch []moored) (int, error) {
-	var files []string
+	var files, runFolders []string
 	commits := 0
 	folders := map[string]bool{}
+	small := true
 	add := func(below, u uris.URI) {
 		name := u.Path()
 		if name == "" {
@@ -152,17 +163,26 @@ func syncCommits(batch []moored) (int, error) {
 		for _, objects := range o.Task.Result.Outputs {
 			for _, object := range objects {
 				add(o.folder.URI, object.URI)
+				small = small && object.Size <= smallObject
 			}
 		}
 		add(o.folder.URI, o.folder.Result(o.Task.Node, o.Task.Index))
+		if dir := o.folder.URI.Path(); dir != "" && !slices.Contains(runFolders, dir) {
+			runFolders = append(runFolders, dir)
+		}
 	}
 	if len(files) == 0 {
 		return commits, nil
 	}
+	if small && len(files)+len(folders) >= syncManyFrom {
+		if done, err := syncFileSystems(runFolders); done || err != nil {
+			return commits, err
+		}
+	}
 	dirs := slices.Collect(maps.Keys(folders))
 	// The deeper ones first: what a folder names is there before its name.
 	slices.SortFunc(dirs, func(a, b string) int { return len(b) - len(a) })
-	return commits, syncAll(append(files, dirs...))
+	return commits, syncEach(append(files, dirs...))
 }
 
 // syncEach waits until files and folders are on the disk. What is not there

@@ -4,6 +4,8 @@ package local
 
 import "os"
 
-func syncAll(paths []string) error { return syncEach(paths) }
+// syncFileSystems does nothing where no call syncs a whole file system and
+// waits.
+func syncFileSystems([]string) (done bool, err error) { return false, nil }
 
 func startWriting(*os.File) {}
