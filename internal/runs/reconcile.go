@@ -203,9 +203,10 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.engine.Run(ctx, s.observe) }()
 
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	var (
+		p     pace
 		seen  = int64(-1)
 		rest  time.Time // sweeping takes at most a fifth of the time, however many runs there are
 		fault string
@@ -213,7 +214,8 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	for look := true; ; look = false {
 		now := time.Now()
 		version, err := s.store.Version(ctx)
-		if err == nil && (look || version != seen || s.desk.due(now)) && !now.Before(rest) {
+		changed := version != seen
+		if err == nil && (look || changed || s.desk.due(now)) && !now.Before(rest) {
 			if err = s.sweep(ctx); err == nil {
 				seen = version
 			}
@@ -223,6 +225,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 		if ctx.Err() == nil {
 			fault = s.logOnce(fault, err)
 		}
+		timer.Reset(p.pause(changed, now))
 		select {
 		case err := <-ended:
 			if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
@@ -239,7 +242,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 			return nil
 		case <-s.desk.kicked:
 			seen = -1
-		case <-tick.C:
+		case <-timer.C:
 		}
 	}
 }
@@ -341,5 +344,11 @@ func (s *Service) observe(ctx context.Context, batch []Observation) error {
 		}
 		ends[i].Summary = summary
 	}
-	return s.store.Apply(ctx, ends)
+	if err := s.store.Apply(ctx, ends); err != nil {
+		return err
+	}
+	for i := range ends {
+		s.ends.ring(ends[i].RunID)
+	}
+	return nil
 }

@@ -69,6 +69,7 @@ type Service struct {
 	log     *slog.Logger
 
 	desk *desk
+	ends bells // rung when this process has recorded the end of a run
 }
 
 // NewService returns a service.
@@ -329,31 +330,48 @@ func (s *Service) Retry(ctx context.Context, tenant string, id ID) (Run, error) 
 	return run, nil
 }
 
-// poll is how often other processes' writes are looked for.
-const poll = 20 * time.Millisecond
-
-// Wait returns the run once it has ended, or when ctx does.
+// Wait returns the run once it has ended, or when ctx does. The end of a run
+// that this process looks after is seen at once.
 func (s *Service) Wait(ctx context.Context, tenant string, id ID) (Run, error) {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for seen := int64(-1); ; {
-		version, err := s.store.Version(ctx)
-		if err != nil {
-			return Run{}, err
-		}
-		if version != seen {
-			seen = version
-			run, err := s.store.Get(ctx, tenant, id)
-			if err != nil || run.State.Terminal() {
-				return run, err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return Run{}, ctx.Err()
-		case <-tick.C:
+	var (
+		p     pace
+		seen  = int64(-1)
+		timer = time.NewTimer(0)
+	)
+	defer timer.Stop()
+	for {
+		run, err := s.waitOnce(ctx, tenant, id, &seen, &p, timer)
+		if err != nil || run.State.Terminal() {
+			return run, err
 		}
 	}
+}
+
+// waitOnce looks at the run if anything has changed, and unless it has ended
+// waits until it is time to look again.
+func (s *Service) waitOnce(ctx context.Context, tenant string, id ID, seen *int64, p *pace, timer *time.Timer) (Run, error) {
+	rung, leave := s.ends.listen(id) // before looking, so that no end is missed
+	defer leave()
+	version, err := s.store.Version(ctx)
+	if err != nil {
+		return Run{}, err
+	}
+	changed := version != *seen
+	if changed {
+		*seen = version
+		if run, err := s.store.Get(ctx, tenant, id); err != nil || run.State.Terminal() {
+			return run, err
+		}
+	}
+	timer.Reset(p.pause(changed, time.Now()))
+	select {
+	case <-ctx.Done():
+		return Run{}, ctx.Err()
+	case <-rung:
+		*seen = -1
+	case <-timer.C:
+	}
+	return Run{}, nil
 }
 
 // Busy reports whether any run has not ended, or has no summary yet.
