@@ -218,7 +218,8 @@ func (b *binder) unknown(kind string, names []string) {
 		case isParam:
 			b.add(path, problem.UnknownName, "Give it under params.", "%q is a parameter, not an input.", name)
 		default:
-			fix := problem.DidYouMean(cut(name), b.names(kind))
+			// Inputs and parameters share one list of names: a slip in either counts.
+			fix := problem.DidYouMean(cut(name), append(b.names("input"), b.names("parameter")...))
 			b.add(path, problem.UnknownName, orElse(fix, "Remove it."), "%s has no %s %q.", b.c.Tool.Name, kind, cut(name))
 		}
 	}

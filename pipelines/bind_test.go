@@ -80,8 +80,8 @@ func TestBindProblems(t *testing.T) {
 		{"unknown", fold, pipelines.Arguments{Inputs: in{"sequence": {sequence}, "sequense": {sequence}, "seed": {sequence}}, Params: params{"image": "evil", "sede": 3, "sequence": "x", "podSpecPatch": map[string]any{}}},
 			"inputs.seed: \"seed\" is a parameter, not an input. Give it under params.\n" +
 				"inputs.sequense: fold has no input \"sequense\". Did you mean \"sequence\"?\n" +
-				"params.image: fold has no parameter \"image\". There are: seed.\n" +
-				"params.podSpecPatch: fold has no parameter \"podSpecPatch\". There are: seed.\n" +
+				"params.image: fold has no parameter \"image\". There are: sequence, seed.\n" +
+				"params.podSpecPatch: fold has no parameter \"podSpecPatch\". There are: sequence, seed.\n" +
 				"params.sede: fold has no parameter \"sede\". Did you mean \"seed\"?\n" +
 				"params.sequence: \"sequence\" is an input, not a parameter. Give it under inputs."},
 		{"parameters", rank, pipelines.Arguments{Inputs: in{"scores": {table}, "models": {structure}}},

@@ -113,7 +113,14 @@ func newCompiler(r Resolver, o *CompileOptions) *compiler {
 // something that it uses has gaps.
 func (c *compiler) check(p *Pipeline) *Compiled {
 	top := c.level(p)
-	if top == nil || len(c.found()) > 0 {
+	if top == nil {
+		return nil
+	}
+	if len(c.found()) > 0 {
+		// A wrong choice of implementation does not follow from anything else.
+		for chosen, i := c.chooser(top), 0; i < len(top.inlined); i++ {
+			chosen(&top.inlined[i])
+		}
 		return nil
 	}
 	compiled := c.assemble(top)

@@ -59,7 +59,7 @@ func Example() {
 	// committed: true already there: false
 	// committed: false already there: true
 	// ["HEADER    MODEL"]
-	// file:///etc/passwd: refused: it is not below a folder that may be read; put it below mem://lab-data/team, or add its folder to the installation's configuration
+	// file:///etc/passwd: refused: it is not below a folder that may be read (mem://lab-data/team); add its folder to the installation's configuration
 }
 
 func ExampleParse() {

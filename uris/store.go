@@ -45,6 +45,9 @@ type Options struct {
 	// of what plans name: those URIs were held to the roots where the call
 	// came in, which may be another process with other roots.
 	ReadAny bool
+	// Advice is how a user gets a folder allowed, as the end of a sentence;
+	// empty: "add its folder to the installation's configuration".
+	Advice  string
 	Openers map[string]Opener       // by scheme; file needs none, and mem is there unless given
 	Buckets map[string]BucketConfig // by "scheme://bucket", or by "scheme://" for all of a scheme
 	Retries int                     // of a passing fault, with backoff and jitter; 0: 4; negative: none
@@ -70,6 +73,7 @@ type Root struct {
 type Store struct {
 	roots   []Root
 	readAny bool
+	advice  string
 	folders map[URI]*folder // of the file roots
 	openers map[string]Opener
 	configs map[string]BucketConfig
@@ -107,6 +111,7 @@ func NewStore(o Options) (*Store, error) {
 	s := &Store{
 		roots:   slices.Clone(o.Roots),
 		readAny: o.ReadAny,
+		advice:  cmp.Or(o.Advice, "add its folder to the installation's configuration"),
 		folders: map[URI]*folder{},
 		openers: map[string]Opener{"mem": openMem},
 		configs: map[string]BucketConfig{},
@@ -215,8 +220,8 @@ func (s *Store) root(u URI, write bool) (Root, error) {
 		return Root{}, fmt.Errorf("%s: %w: nothing may be %s here; the installation's configuration lists the folders", u, problem.ErrRefused, verb)
 	}
 	slices.Sort(usable)
-	return Root{}, fmt.Errorf("%s: %w: it is not below a folder that may be %s; put it below %s, or add its folder to the installation's configuration",
-		u, problem.ErrRefused, verb, strings.Join(slices.Compact(usable), " or "))
+	return Root{}, fmt.Errorf("%s: %w: it is not below a folder that may be %s (%s); %s",
+		u, problem.ErrRefused, verb, strings.Join(slices.Compact(usable), ", "), s.advice)
 }
 
 // at checks that u may be used and gives where it lies.

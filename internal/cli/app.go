@@ -138,7 +138,8 @@ func (a *app) storeOptions(dataDir string) (uris.Options, error) {
 	if err != nil {
 		return uris.Options{}, usagef("The data folder %q cannot be used, because URIs are made of its path: %v Choose another with --data DIR.", dataDir, err)
 	}
-	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All()}
+	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(),
+		Advice: "give a local file as name=@file, or allow its folder with --allow-root"}
 	for _, text := range a.allowedRoots() {
 		u, err := uris.Parse(strings.TrimSuffix(text, "/"))
 		if err != nil {

@@ -40,24 +40,21 @@ func arguments(tool *pipelines.Compiled, pairs, inputs, params []string) (map[st
 			return usagef("%q is not name=value. Inputs are given as name=@file, name=uri or name=text; parameters as name=value. %s takes: %s.",
 				pair, tool.Tool.Name, strings.Join(names, ", "))
 		}
-		isInput := steps.FindPort(tool.Inputs, name) != nil
-		isParam := steps.FindParam(tool.Params, name) != nil
+		// What the tool does not take is refused with everything else that is
+		// wrong, where the call is bound.
+		isInput := kind == "input" || kind == "" && steps.FindPort(tool.Inputs, name) != nil
 		switch {
-		case kind != "param" && isInput:
+		case isInput:
 			v, err := inputValue(name, value)
 			if err != nil {
 				return err
 			}
 			inValues[name] = append(inValues[name], v)
-		case kind != "input" && isParam:
+		default:
 			if _, twice := paramValues[name]; twice {
 				ps.Addf(problem.Pos{}, "params."+name, problem.Duplicate, "Give it once.", "It is given twice.")
 			}
 			paramValues[name] = value
-		default:
-			path := map[string]string{"input": "inputs.", "param": "params."}[kind]
-			ps.Addf(problem.Pos{}, path+name, problem.UnknownName, problem.DidYouMean(name, names),
-				"%s %s takes nothing of this name.", tool.Tool.Kind, tool.Tool.Name)
 		}
 		return nil
 	}
