@@ -94,7 +94,7 @@ func (h *house) runToEnd(ctx context.Context, tool string) error {
 	if err != nil {
 		return err
 	}
-	// Service.Wait looks every 20 ms, which is much of what is measured here.
+	// Heard from the store itself, at the moment of the end.
 	select {
 	case o := <-h.ends.told:
 		switch {
