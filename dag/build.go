@@ -175,7 +175,8 @@ func (b *builder) resolveWires() {
 		var ok bool
 		if r.from, r.fromPort, ok = b.source(w.From, w.Pos, w.Path); !ok {
 			*slot = brokenWire
-			b.broken[last] = true
+			// What is taken whole does not change the node's dimensions.
+			b.broken[last] = b.broken[last] || w.Mode == Each
 			continue
 		}
 		b.use(r.from, r.fromPort)

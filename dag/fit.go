@@ -46,7 +46,7 @@ func (b *builder) checkFit(w int32) {
 	from, to := b.g.sourcePort(r.from, r.fromPort), &b.g.nodes[r.to].Inputs[r.toPort]
 	if !b.fit(from, to).ok() || mayStarve(from, to, r) {
 		b.misfits = append(b.misfits, w)
-		b.broken[r.to] = true
+		b.broken[r.to] = b.broken[r.to] || b.spec.Wires[r.at].Mode == Each
 		r.mode = misfit
 		b.g.bound[b.g.inAt[r.to]+r.toPort] = brokenWire
 	}

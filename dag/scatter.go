@@ -49,7 +49,9 @@ func (b *builder) scatterNode(n int32) {
 		return
 	}
 	s.node[n] = dims
-	b.checkWith(n, base, dims)
+	if !b.checkWith(n, base, dims) {
+		return // a scatter was meant, most likely: what the node gives would be many
+	}
 	for p := range node.Outputs {
 		gives := dims
 		if node.Outputs[p].Many {
@@ -152,9 +154,10 @@ func (b *builder) clash(pos problem.Pos, path, who string, have int32, other sco
 }
 
 // checkWith checks the cardinality of what is taken whole, and says where
-// gathers collect.
-func (b *builder) checkWith(n, base, dims int32) {
+// gathers collect. It reports false when many was given where one is taken.
+func (b *builder) checkWith(n, base, dims int32) bool {
 	g, s := b.g, &b.g.scopes
+	ok := true
 	node := &g.nodes[n]
 	for p := range node.Inputs {
 		r := g.wireInto(n, int32(p))
@@ -179,8 +182,10 @@ func (b *builder) checkWith(n, base, dims int32) {
 			b.problems.Addf(w.Pos, w.Path, problem.Cardinality,
 				fmt.Sprintf("Run `%s` once for each, with each: {%s: %s}.", node.ID, w.To.Port, written(w.From)),
 				"%s is many; %s takes one.", code(w.From), code(w.To))
+			ok = false
 		}
 	}
+	return ok
 }
 
 // candidate is a value of the graph that would fit an input.

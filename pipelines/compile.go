@@ -113,14 +113,8 @@ func newCompiler(r Resolver, o *CompileOptions) *compiler {
 // something that it uses has gaps.
 func (c *compiler) check(p *Pipeline) *Compiled {
 	top := c.level(p)
-	if top == nil {
-		return nil
-	}
-	if len(c.found()) > 0 {
-		// A wrong choice of implementation does not follow from anything else.
-		for chosen, i := c.chooser(top), 0; i < len(top.inlined); i++ {
-			chosen(&top.inlined[i])
-		}
+	if top == nil || len(c.found()) > 0 {
+		c.checkChoices(p)
 		return nil
 	}
 	compiled := c.assemble(top)
@@ -129,6 +123,25 @@ func (c *compiler) check(p *Pipeline) *Compiled {
 		return nil
 	}
 	return compiled
+}
+
+// checkChoices reports the implementations that a pipeline's own nodes choose
+// and their steps do not have, where other problems keep [compiler.assemble]
+// from it: a wrong choice follows from nothing else.
+func (c *compiler) checkChoices(p *Pipeline) {
+	for i := range p.Nodes {
+		n := &p.Nodes[i]
+		s := c.steps[n.Uses]
+		if n.Implementation == "" || s == nil || len(s.Implementations) == 0 || s.Implementation(n.Implementation) != nil {
+			continue
+		}
+		names := make([]string, len(s.Implementations))
+		for i := range names {
+			names[i] = s.Implementations[i].Name
+		}
+		c.add(n.Pos, "nodes."+n.Name+".implementation", problem.UnknownName, c.didYouMean(n.Implementation, names),
+			"The step %q has no implementation %q.", s.Name, n.Implementation)
+	}
 }
 
 func (c *compiler) compile(p *Pipeline) (*Compiled, error) {
