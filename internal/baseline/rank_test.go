@@ -143,7 +143,7 @@ func TestRankGolden(t *testing.T) {
 func TestRankReadsTheWorkersManifest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "manifest.json")
 	text := `{"port":"scores","items":[
-		{"index":"0","path":"/work/in/0.csv","uri":"file:///run/0.csv","metrics":{"tm_score":0.5}},
+		{"index":"0","path":"/attempt/in/0.csv","uri":"file:///run/0.csv","metrics":{"tm_score":0.5}},
 		{"index":"1","failed":{"node":"score","code":"exit","message":"It ended with exit code 3."}}]}`
 	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestRankReadsTheWorkersManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if items["0"].Path != "/work/in/0.csv" || items["0"].URI != "file:///run/0.csv" || items["1"].Failed.Code != "exit" {
+	if items["0"].Path != "/attempt/in/0.csv" || items["0"].URI != "file:///run/0.csv" || items["1"].Failed.Code != "exit" {
 		t.Errorf("%+v", items)
 	}
 }
