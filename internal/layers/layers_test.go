@@ -22,12 +22,12 @@ const module = "github.com/ligase-bio/ligase/"
 var floors = [][]string{
 	{"internal/problem", "internal/mol"},
 	{"internal/definition", "uris", "internal/baseline"},
-	{"uris/drivers", "steps"},
+	{"uris/drivers", "steps", "internal/config"},
 	{"steps/worker", "dag"},
 	{"pipelines"},
-	{"catalog"},
-	{"internal/runs"},
-	{"internal/runs/runstest", "internal/sqlite", "internal/local"},
+	{"catalog", "internal/tasks"},
+	{"internal/runs", "internal/pod", "internal/argo/templates"},
+	{"internal/runs/runstest", "internal/sqlite", "internal/local", "internal/argo", "internal/argo/adopt"},
 	{"internal/cli"},
 	{"cmd/ligase", "cmd/ligase-worker", "e2e", "e2e/bench", "internal/layers"},
 }
@@ -46,8 +46,8 @@ var foreign = map[string][]string{
 	"gocloud.dev":                      {"uris", "uris/drivers"},
 	"go.yaml.in/yaml/v3":               {"internal/definition"},
 	"github.com/spf13/cobra":           {"internal/cli"},
-	"k8s.io":                           {},
-	"github.com/argoproj":              {},
+	"k8s.io":                           {"internal/argo", "internal/argo/templates", "internal/argo/adopt"},
+	"github.com/argoproj":              {"internal/argo", "internal/argo/templates", "internal/argo/adopt"},
 	"github.com/modelcontextprotocol/": {},
 }
 

@@ -1,0 +1,246 @@
+// Package config is how an installation is set up: one YAML file, over it the
+// environment (LIGASE_…), over that the flags of a command.
+//
+//	engine: argo
+//	root: s3://lab/ligase          # where runs lie; pods must reach it too
+//	allow_roots: [s3://lab/inputs] # what calls may name as inputs besides
+//	catalogs: [./definitions]
+//	buckets:
+//	  s3://: {endpoint: "http://minio:9000", region: us-east-1, use_path_style: true}
+//	argo: {namespace: ligase}
+//
+// Credentials are in none of them: they come from where each service's own
+// tools take them.
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ligase-bio/ligase/internal/definition"
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// Engine names what runs the steps.
+type Engine string
+
+// The engines there are.
+const (
+	Local Engine = "local" // processes on this machine
+	Argo  Engine = "argo"  // Argo Workflows on a Kubernetes cluster
+)
+
+// Config is how an installation is set up. The zero value of a field is its
+// default.
+type Config struct {
+	Engine     Engine     // empty: Local
+	Data       string     // absolute path of the data folder; empty: the user's own
+	Root       uris.URI   // where runs lie; zero: the data folder's store, which only Local can use
+	AllowRoots []uris.URI // what calls may name as inputs besides
+	Catalogs   []string   // absolute paths of folders of definitions
+	Buckets    map[string]uris.BucketConfig
+	Argo       ArgoConfig
+}
+
+// ArgoConfig is what the engine argo needs to know.
+type ArgoConfig struct {
+	Namespace  string  // of templates and Workflows; empty: DefaultNamespace
+	Kubeconfig string  // path; empty: as kubectl finds it, in a pod its own identity
+	Context    string  // of the kubeconfig; empty: the current one
+	QPS        float64 // requests a second to the API server; 0: the engine's default
+	Burst      int     // and at once; 0: the engine's default
+	AllowDrift bool    // run templates that differ from the catalog's definitions
+}
+
+// DefaultNamespace is where the templates of deploy/base are.
+const DefaultNamespace = "ligase"
+
+// Environment variables.
+const (
+	EnvFile       = "LIGASE_CONFIG"
+	EnvEngine     = "LIGASE_ENGINE"
+	EnvData       = "LIGASE_DATA"
+	EnvRoot       = "LIGASE_ROOT"
+	EnvAllowRoots = "LIGASE_ROOTS"   // separated by spaces
+	EnvCatalogs   = "LIGASE_CATALOG" // separated as PATH is
+	EnvNamespace  = "LIGASE_NAMESPACE"
+)
+
+// Load reads the file that --config or the environment names, or the user's
+// own if there is one, and puts the environment over it. It returns the file
+// that was read, "" for none.
+func Load(flag string, getenv func(string) string) (Config, string, error) {
+	var c Config
+	file := cmp.Or(flag, getenv(EnvFile))
+	asked := file != ""
+	if !asked {
+		file = userFile(getenv)
+	}
+	if file != "" {
+		read, err := readFile(file, asked)
+		if err != nil {
+			return c, file, err
+		}
+		if read == nil {
+			file = ""
+		} else {
+			c = *read
+		}
+	}
+	if problems := c.environment(getenv); len(problems) > 0 {
+		return c, file, problems.Err()
+	}
+	return c, file, nil
+}
+
+// userFile is where a user's own configuration is; "" where there is no home.
+func userFile(getenv func(string) string) string {
+	if dir := getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ligase", "config.yaml")
+	}
+	if home := getenv("HOME"); home != "" {
+		return filepath.Join(home, ".config", "ligase", "config.yaml")
+	}
+	return ""
+}
+
+// readFile reads a configuration; nil when it is not there and need not be.
+func readFile(file string, asked bool) (*Config, error) {
+	f, err := os.Open(file)
+	if os.IsNotExist(err) {
+		if !asked {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("the configuration %s: %w", file, problem.ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := definition.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration %s: %w", file, err)
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration %s: %w", file, err)
+	}
+	c, problems := Parse(file, filepath.Dir(abs), data)
+	if len(problems) > 0 {
+		return nil, problems.Err()
+	}
+	return &c, nil
+}
+
+// Parse reads a configuration; relative paths in it are below dir.
+func Parse(file, dir string, data []byte) (Config, problem.Problems) {
+	var c Config
+	doc := definition.Parse(file, data)
+	top := doc.Root().Fields()
+	c.Engine = definition.OneOf(top.Get("engine"), Local, Argo)
+	c.Data = path(top.Get("data"), dir)
+	c.Root = uri(top.Get("root"))
+	for _, n := range top.Get("allow_roots").ListOrOne() {
+		c.AllowRoots = append(c.AllowRoots, uri(n))
+	}
+	for _, n := range top.Get("catalogs").ListOrOne() {
+		c.Catalogs = append(c.Catalogs, path(n, dir))
+	}
+	for _, n := range top.Get("buckets").Entries() {
+		if c.Buckets == nil {
+			c.Buckets = map[string]uris.BucketConfig{}
+		}
+		if scheme, bucket, ok := strings.Cut(n.Key(), "://"); !ok || scheme == "" || strings.Contains(bucket, "/") {
+			n.KeyProblem(problem.Invalid, "Write s3://bucket, or s3:// for every bucket of the scheme.", "%q is not a bucket.", n.Key())
+		}
+		b := n.Fields()
+		c.Buckets[n.Key()] = uris.BucketConfig{
+			Endpoint: b.Get("endpoint").Text(), Region: b.Get("region").Text(),
+			UsePathStyle: b.Get("use_path_style").Bool(), DisableHTTPS: b.Get("disable_https").Bool(),
+		}
+		b.Done()
+	}
+	argo := top.Get("argo").Fields()
+	c.Argo = ArgoConfig{
+		Namespace: argo.Get("namespace").Text(), Kubeconfig: path(argo.Get("kubeconfig"), dir), Context: argo.Get("context").Text(),
+		QPS: argo.Get("qps").Float(), Burst: int(argo.Get("burst").Int(0, 100_000)), AllowDrift: argo.Get("allow_drift").Bool(),
+	}
+	if c.Argo.QPS < 0 {
+		argo.Get("qps").Problem(problem.OutOfRange, "Give requests a second, such as 200, or leave it out.", "The rate is negative.")
+	}
+	argo.Done()
+	top.Done()
+	return c, doc.Problems()
+}
+
+// path reads a path, relative to dir; "~/" is not expanded.
+func path(n *definition.Node, dir string) string {
+	text := n.Text()
+	if text == "" || filepath.IsAbs(text) {
+		return text
+	}
+	return filepath.Join(dir, text)
+}
+
+// uri reads the URI of a folder.
+func uri(n *definition.Node) uris.URI {
+	text := n.Text()
+	if text == "" {
+		return uris.URI{}
+	}
+	u, err := uris.Parse(strings.TrimSuffix(text, "/"))
+	if err != nil {
+		n.Problem(problem.Invalid, "", "%v", err)
+	}
+	return u
+}
+
+// environment puts what the environment says over the file's.
+func (c *Config) environment(getenv func(string) string) (ps problem.Problems) {
+	bad := func(name, format string, args ...any) {
+		ps.Add(problem.Problem{Path: name, Code: problem.Invalid, Message: fmt.Sprintf(format, args...)})
+	}
+	if e := getenv(EnvEngine); e != "" {
+		c.Engine = Engine(e)
+		if !slices.Contains([]Engine{Local, Argo}, c.Engine) {
+			bad(EnvEngine, "There is no engine %q; there are local and argo.", e)
+		}
+	}
+	if d := getenv(EnvData); d != "" {
+		abs, err := filepath.Abs(d)
+		if err != nil {
+			bad(EnvData, "The data folder %s is relative, and the current folder is gone.", d)
+		}
+		c.Data = abs
+	}
+	if r := getenv(EnvRoot); r != "" {
+		u, err := uris.Parse(strings.TrimSuffix(r, "/"))
+		if err != nil {
+			bad(EnvRoot, "%v", err)
+		}
+		c.Root = u
+	}
+	if list := strings.Fields(getenv(EnvAllowRoots)); len(list) > 0 {
+		c.AllowRoots = nil
+		for _, text := range list {
+			u, err := uris.Parse(strings.TrimSuffix(text, "/"))
+			if err != nil {
+				bad(EnvAllowRoots, "%s: %v", text, err)
+				continue
+			}
+			c.AllowRoots = append(c.AllowRoots, u)
+		}
+	}
+	if list := filepath.SplitList(getenv(EnvCatalogs)); len(list) > 0 {
+		c.Catalogs = list
+	}
+	if n := getenv(EnvNamespace); n != "" {
+		c.Argo.Namespace = n
+	}
+	return ps
+}

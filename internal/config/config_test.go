@@ -1,0 +1,95 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+const sample = `
+engine: argo
+data: state
+root: s3://lab/ligase/
+allow_roots: [s3://lab/inputs, "file:///srv/data"]
+catalogs: [definitions, /srv/definitions]
+buckets:
+  s3://: {endpoint: "http://minio:9000", region: us-east-1, use_path_style: true, disable_https: true}
+argo: {namespace: science, kubeconfig: kube.conf, context: lab, qps: 50.5, burst: 90, allow_drift: true}
+`
+
+func must(t *testing.T, text string) uris.URI {
+	t.Helper()
+	u, err := uris.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestParse(t *testing.T) {
+	got, problems := Parse("config.yaml", "/etc/ligase", []byte(sample))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := Config{
+		Engine: Argo, Data: "/etc/ligase/state", Root: must(t, "s3://lab/ligase"),
+		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
+		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
+		Buckets: map[string]uris.BucketConfig{"s3://": {
+			Endpoint: "http://minio:9000", Region: "us-east-1", UsePathStyle: true, DisableHTTPS: true,
+		}},
+		Argo: ArgoConfig{Namespace: "science", Kubeconfig: "/etc/ligase/kube.conf", Context: "lab", QPS: 50.5, Burst: 90, AllowDrift: true},
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b uris.URI) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	_, problems := Parse("c.yaml", "/", []byte("engine: slurm\nroots: x\nroot: 's3://b?endpoint=http://evil'\nbuckets: {minio: {endpont: x}}\nargo: {qps: -1}\n"))
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.String())
+	}
+	for _, want := range []string{"c.yaml:1", "c.yaml:2", "c.yaml:3", "not a bucket", "endpont", "negative"} {
+		if !strings.Contains(strings.Join(got, "\n"), want) {
+			t.Errorf("%q is not in:\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+}
+
+func TestEnvironmentIsOverTheFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(file, []byte("engine: argo\nroot: s3://lab/b\nargo: {namespace: x, qps: 3}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{EnvFile: file, EnvEngine: "local", EnvRoot: "s3://other/d/", EnvNamespace: "y"}
+	got, read, err := Load("", func(k string) string { return env[k] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read != file || got.Engine != Local || got.Root != must(t, "s3://other/d") || got.Argo.Namespace != "y" || got.Argo.QPS != 3 {
+		t.Errorf("%+v of %s", got, read)
+	}
+	env[EnvEngine] = "slurm"
+	if _, _, err := Load("", func(k string) string { return env[k] }); problem.Of(err) == nil || !strings.Contains(err.Error(), "slurm") {
+		t.Errorf("an engine that is not there: %v", err)
+	}
+}
+
+func TestTheUsersOwnFileMayBeMissing(t *testing.T) {
+	env := map[string]string{"HOME": t.TempDir()}
+	if c, read, err := Load("", func(k string) string { return env[k] }); err != nil || read != "" || c.Engine != "" {
+		t.Errorf("%+v of %q, %v", c, read, err)
+	}
+	if _, _, err := Load(filepath.Join(env["HOME"], "none.yaml"), func(k string) string { return env[k] }); err == nil {
+		t.Error("a file that was asked for and is not there is no error")
+	}
+}
