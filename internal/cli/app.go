@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/config"
 	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
@@ -26,10 +27,15 @@ const tenant = "default"
 type app struct {
 	Streams
 
+	configFlag   string
+	engineFlag   string
 	dataFlag     string
 	catalogFlags []string
 	rootFlags    []string
 	json         bool
+
+	config     *config.Config
+	configFile string // that was read, if any
 
 	catalog         *catalog.Catalog
 	catalogProblems problem.Problems
@@ -57,18 +63,70 @@ func (a *app) close() error {
 	return errors.Join(errs...)
 }
 
-// dataDir is the folder that holds everything of this installation.
-func (a *app) dataDir() (string, error) {
-	for _, dir := range []string{a.dataFlag, a.Env("LIGASE_DATA")} {
-		if dir == "" {
-			continue
-		}
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return "", usagef("The data folder %s is relative, and the current folder is gone; give an absolute one with --data DIR.", dir)
-		}
-		return abs, nil
+// settings are how the installation is set up: the configuration file, over it
+// the environment, over that the flags.
+func (a *app) settings() (config.Config, error) {
+	if a.config != nil {
+		return *a.config, nil
 	}
+	c, file, err := config.Load(a.configFlag, a.Env)
+	if err != nil {
+		return config.Config{}, err
+	}
+	if a.engineFlag != "" {
+		c.Engine = config.Engine(a.engineFlag)
+	}
+	switch c.Engine {
+	case "":
+		c.Engine = config.Local
+	case config.Local, config.Argo:
+	default:
+		return config.Config{}, usagef("There is no engine %q; there are local and argo.", c.Engine)
+	}
+	if len(a.catalogFlags) > 0 {
+		c.Catalogs = a.catalogFlags
+	}
+	if a.dataFlag != "" {
+		if c.Data, err = filepath.Abs(a.dataFlag); err != nil {
+			return config.Config{}, usagef("The data folder %s is relative, and the current folder is gone; give an absolute one with --data DIR.", a.dataFlag)
+		}
+	}
+	if len(a.rootFlags) > 0 {
+		c.AllowRoots = nil
+		for _, text := range a.rootFlags {
+			u, err := uris.Parse(strings.TrimSuffix(text, "/"))
+			if err != nil {
+				return config.Config{}, usagef("--allow-root %s: %v", text, err)
+			}
+			c.AllowRoots = append(c.AllowRoots, u)
+		}
+	}
+	a.config, a.configFile = &c, file
+	return c, nil
+}
+
+// dataDir is the folder that holds everything of this installation, apart from
+// what the engine argo keeps in its root. Each engine has a database of its
+// own.
+func (a *app) dataDir() (string, error) {
+	c, err := a.settings()
+	if err != nil {
+		return "", err
+	}
+	dir := c.Data
+	if dir == "" {
+		if dir, err = a.usersData(); err != nil {
+			return "", err
+		}
+	}
+	if c.Engine != config.Local {
+		dir = filepath.Join(dir, string(c.Engine))
+	}
+	return dir, nil
+}
+
+// usersData is where a user's data is unless told otherwise.
+func (a *app) usersData() (string, error) {
 	if dir := a.Env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "ligase"), nil
 	}
@@ -78,12 +136,14 @@ func (a *app) dataDir() (string, error) {
 	return "", usagef("There is no home folder to keep data in; give --data DIR or set LIGASE_DATA.")
 }
 
-// catalogDirs are the folders that were asked for.
+// catalogDirs are the folders that were asked for. A configuration that cannot
+// be read has none: commands that need it say why.
 func (a *app) catalogDirs() []string {
-	if len(a.catalogFlags) > 0 {
+	c, err := a.settings()
+	if err != nil {
 		return a.catalogFlags
 	}
-	return filepath.SplitList(a.Env("LIGASE_CATALOG"))
+	return c.Catalogs
 }
 
 // loadCatalog reads the built-in library and the folders asked for, once.
@@ -132,30 +192,36 @@ func (a *app) orProblems(err error) error {
 }
 
 // storeOptions are what the stores of objects have in common. The first root
-// is the installation's own.
+// is the one that runs lie in.
 func (a *app) storeOptions(dataDir string) (uris.Options, error) {
-	root, err := uris.FromPath(filepath.Join(dataDir, "store"))
+	c, err := a.settings()
 	if err != nil {
-		return uris.Options{}, usagef("The data folder %q cannot be used, because URIs are made of its path: %v Choose another with --data DIR.", dataDir, err)
+		return uris.Options{}, err
 	}
-	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(),
-		Advice: "give a local file as name=@file, or allow its folder with --allow-root"}
-	for _, text := range a.allowedRoots() {
-		u, err := uris.Parse(strings.TrimSuffix(text, "/"))
-		if err != nil {
-			return uris.Options{}, usagef("--allow-root %s: %v", text, err)
+	root := c.Root
+	switch {
+	case !root.IsZero():
+	case c.Engine == config.Argo:
+		return uris.Options{}, usagef("The engine argo keeps runs where its pods can reach them, and no root is set. Set root: s3://bucket/prefix in %s, or %s.", a.configPlace(), config.EnvRoot)
+	default:
+		if root, err = uris.FromPath(filepath.Join(dataDir, "store")); err != nil {
+			return uris.Options{}, usagef("The data folder %q cannot be used, because URIs are made of its path: %v Choose another with --data DIR.", dataDir, err)
 		}
+	}
+	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(), Buckets: c.Buckets,
+		Advice: "give a local file as name=@file, or allow its folder with --allow-root"}
+	for _, u := range c.AllowRoots {
 		options.Roots = append(options.Roots, uris.Root{URI: u})
 	}
 	return options, nil
 }
 
-// allowedRoots are the roots that were asked for.
-func (a *app) allowedRoots() []string {
-	if len(a.rootFlags) > 0 {
-		return a.rootFlags
+// configPlace is where a user would write configuration.
+func (a *app) configPlace() string {
+	if a.configFile != "" {
+		return a.configFile
 	}
-	return strings.Fields(a.Env("LIGASE_ROOTS"))
+	return "~/.config/ligase/config.yaml"
 }
 
 // open opens the data folder and wires the service. The engine that it hands

@@ -213,13 +213,20 @@ func (a *app) root() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFolders() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if _, err := a.settings(); err != nil {
+				return err
+			}
+			return a.checkFolders()
+		},
 	}
 	root.SetVersionTemplate("ligase {{.Version}} (" + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH + ")\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v. See %s --help.", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
+	flags.StringVar(&a.configFlag, "config", "", "configuration file (default $LIGASE_CONFIG, else ~/.config/ligase/config.yaml if it is there)")
+	flags.StringVar(&a.engineFlag, "engine", "", "what runs the steps: local, processes on this machine, or argo, a Kubernetes cluster (default $LIGASE_ENGINE, else the configuration's, else local)")
 	flags.StringVar(&a.dataFlag, "data", "", "data folder: database, run folders, work (default $LIGASE_DATA, else $XDG_DATA_HOME/ligase, else ~/.local/share/ligase)")
 	flags.StringArrayVar(&a.catalogFlags, "catalog", nil, "folder of definitions to add to the built-in library; may be repeated (default $LIGASE_CATALOG, separated by "+string(os.PathListSeparator)+")")
 	flags.StringArrayVar(&a.rootFlags, "allow-root", nil, "folder or bucket whose URIs may be read as inputs, like file:///data or s3://bucket/prefix; may be repeated (default $LIGASE_ROOTS, separated by spaces)")
