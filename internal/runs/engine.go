@@ -20,6 +20,14 @@ type Job struct {
 	Plan       *pipelines.Plan
 	Folder     uris.RunFolder
 	CreatedAt  time.Time
+
+	// Fresh says that this very call has claimed the run, so that nobody else
+	// can have started it: an engine need not look for it first.
+	Fresh bool
+	// Suspended says that nothing of it is to be started until [Suspender]
+	// says otherwise. Submit makes it so, true or false, also of a job that it
+	// finds started.
+	Suspended bool
 }
 
 // Engine runs plans. There is one of it per process; it serves all runs.
@@ -51,6 +59,28 @@ type Engine interface {
 	// goes on until the attempt ends. A task that has not started, or whose
 	// log is gone, is problem.ErrNotFound with a sentence that says which.
 	Logs(ctx context.Context, q LogQuery) (io.ReadCloser, error)
+}
+
+// Suspender is an engine that can hold runs. Both engines of ligase can.
+type Suspender interface {
+	// Suspend keeps anything new of a run from starting, or lets it go on;
+	// attempts that run may end and commit. It is idempotent; for a run that
+	// has ended, or is not known, it is nil.
+	Suspend(ctx context.Context, id ID, suspended bool) error
+}
+
+// EventLister is an engine whose cluster has things to tell of a run itself.
+type EventLister interface {
+	// Events lists what the cluster says of a run, oldest first, at most limit
+	// (0: what it keeps).
+	Events(ctx context.Context, run Run, limit int) ([]Event, error)
+}
+
+// Lagger is an engine that watches a cluster, and can lose sight of it.
+type Lagger interface {
+	// StaleSince is since when the engine has not heard from its cluster; zero
+	// when what it has told is as good as what the cluster knows.
+	StaleSince() time.Time
 }
 
 // LogQuery names the log of an attempt.

@@ -30,6 +30,7 @@ type file struct {
 	busy       bool // a call to the engine is under way
 	handed     bool
 	cancelSent bool
+	suspended  bool      // as the engine was told last
 	failures   int       // in a row
 	next       time.Time // not before; monotonic
 	why        string    // what the last failure was
@@ -142,15 +143,15 @@ func (d *desk) handed(r *Run) bool {
 
 // handOverNow gives a run to the engine on the way of a call. That it is not
 // taken is no error of the call: the reconciler goes on trying.
-func (s *Service) handOverNow(ctx context.Context, run Run, plan *pipelines.Plan) {
-	if !s.handOver(ctx, run, plan) {
+func (s *Service) handOverNow(ctx context.Context, run Run, plan *pipelines.Plan, fresh bool) {
+	if !s.handOver(ctx, run, plan, fresh) {
 		s.desk.wake()
 	}
 }
 
 // handOver gives a run to the engine, unless it has it already. A nil plan is
-// read from the store.
-func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan) bool {
+// read from the store. fresh says that it has been claimed just now.
+func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan, fresh bool) bool {
 	if !s.desk.take(&run, func(f *file) bool { return !f.handed }) {
 		return false
 	}
@@ -162,9 +163,10 @@ func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan) b
 		err = s.engine.Submit(ctx, Job{
 			ID: run.ID, Tenant: run.Tenant, Generation: run.Generation, Workflow: run.Workflow,
 			Digest: run.Digest, Plan: plan, Folder: folderOf(run), CreatedAt: run.CreatedAt,
+			Fresh: fresh, Suspended: run.Suspended,
 		})
 	}
-	news := s.desk.give(run.ID, err, func(f *file) { f.handed = true })
+	news := s.desk.give(run.ID, err, func(f *file) { f.handed, f.suspended = true, run.Suspended })
 	switch {
 	case err == nil:
 		return true
@@ -282,7 +284,8 @@ func (s *Service) sweep(ctx context.Context) error {
 		case r.CancelRequested:
 			s.carryOutCancel(ctx, r)
 		default:
-			s.handOver(ctx, r, nil)
+			s.handOver(ctx, r, nil, false)
+			s.carryOutSuspend(ctx, r)
 		}
 	}
 	return nil
@@ -290,7 +293,7 @@ func (s *Service) sweep(ctx context.Context) error {
 
 // carryOutCancel makes the intent true.
 func (s *Service) carryOutCancel(ctx context.Context, r Run) {
-	if !s.desk.handed(&r) && r.State == Running && !s.handOver(ctx, r, nil) {
+	if !s.desk.handed(&r) && r.State == Running && !s.handOver(ctx, r, nil, false) {
 		// It ran under a process that is gone. Only an engine that has the run
 		// can end what may be left of it, so it is handed over first; this is
 		// tried again.
@@ -310,6 +313,20 @@ func (s *Service) carryOutCancel(ctx context.Context, r Run) {
 	}
 	if !wasHanded { // the engine has never had it, so nobody else will say that it has ended
 		s.note(ctx, Observation{State: Cancelled}, r)
+	}
+}
+
+// carryOutSuspend holds a run that the engine has, or lets it go on, when that
+// is not what the engine was told last.
+func (s *Service) carryOutSuspend(ctx context.Context, r Run) {
+	engine, can := s.engine.(Suspender)
+	if !can || !s.desk.take(&r, func(f *file) bool { return f.handed && f.suspended != r.Suspended }) {
+		return
+	}
+	err := engine.Suspend(ctx, r.ID, r.Suspended)
+	news := s.desk.give(r.ID, err, func(f *file) { f.suspended = r.Suspended })
+	if news && ctx.Err() == nil {
+		s.log.Warn("the engine did not suspend or resume a run; trying again", "run", r.ID, "suspend", r.Suspended, "error", err)
 	}
 }
 

@@ -44,6 +44,7 @@ type Run struct {
 	State           State
 	Generation      int    // 1, and one more for each retry
 	CancelRequested bool   // the intent; the engine makes it true
+	Suspended       bool   // the intent: nothing new is to start
 	Waiting         string // why it does not move, when it does not: "waiting: 0/1 nodes have a free nvidia.com/gpu"
 	Failure         *steps.Failure
 	Progress        Progress
@@ -86,6 +87,12 @@ type Event struct {
 	Node    string     `json:"node,omitempty"`
 	Index   uris.Index `json:"index,omitempty"`
 	Attempt int        `json:"attempt,omitempty"`
-	Kind    string     `json:"kind"` // submitted started attempt_started attempt_failed retrying committed skipped cancel_requested finished retried recovered …
+	Kind    string     `json:"kind"` // submitted started attempt_started attempt_failed retrying committed skipped cancel_requested suspended resumed finished retried recovered …
 	Message string     `json:"message,omitempty"`
+
+	// Of what a cluster tells (see [EventLister]); it has no Seq.
+	Source string    `json:"source,omitempty"` // "kubernetes"; empty: ligase itself
+	Object string    `json:"object,omitempty"` // what it is about: "pod/fold-baseline-7k2m9c4x1p0q-1234"
+	Count  int       `json:"count,omitempty"`  // how often it happened, when more than once
+	First  time.Time `json:"first,omitzero"`   // when it first happened, with a Count; Time is the last
 }

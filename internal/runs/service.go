@@ -108,12 +108,17 @@ func NewService(o Options) (*Service, error) {
 
 // Get returns a run.
 func (s *Service) Get(ctx context.Context, tenant string, id ID) (Run, error) {
-	return s.store.Get(ctx, tenant, id)
+	run, err := s.store.Get(ctx, tenant, id)
+	return shown(run), err
 }
 
 // List returns a page of a tenant's runs, newest first.
 func (s *Service) List(ctx context.Context, f RunFilter) (RunPage, error) {
-	return s.store.List(ctx, f)
+	page, err := s.store.List(ctx, f)
+	for i := range page.Runs {
+		page.Runs[i] = shown(page.Runs[i])
+	}
+	return page, err
 }
 
 // Tasks returns a page of a run's tasks.
@@ -326,7 +331,7 @@ func (s *Service) Retry(ctx context.Context, tenant string, id ID) (Run, error) 
 	if err != nil {
 		return Run{}, err
 	}
-	s.handOverNow(ctx, run, nil)
+	s.handOverNow(ctx, run, nil, false)
 	return run, nil
 }
 
@@ -374,10 +379,15 @@ func (s *Service) waitOnce(ctx context.Context, tenant string, id ID, seen *int6
 	return Run{}, nil
 }
 
-// Busy reports whether any run has not ended, or has no summary yet.
+// Busy reports whether there is anything to do: a run that has not ended, or
+// has no summary yet. One that is suspended, and of which nothing runs, can
+// wait without an engine.
 func (s *Service) Busy(ctx context.Context) (bool, error) {
 	active, err := s.store.Active(ctx)
-	return len(active) > 0, err
+	return slices.ContainsFunc(active, func(r Run) bool {
+		held := r.Suspended && !r.CancelRequested && !r.State.Terminal()
+		return !held || r.Progress.Running > 0
+	}), err
 }
 
 func folderOf(r Run) uris.RunFolder { return uris.Layout{Root: r.Root}.Run(string(r.ID)) }

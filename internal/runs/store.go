@@ -57,8 +57,14 @@ type Store interface {
 	// terminal run is returned unchanged.
 	RequestCancel(ctx context.Context, tenant string, id ID) (Run, error)
 
+	// RequestSuspend records the intent to hold a run (true) or to let it go on
+	// (false). It returns the run as it is now; one that has ended, is to be
+	// cancelled, or is to be so already, is returned unchanged.
+	RequestSuspend(ctx context.Context, tenant string, id ID, suspended bool) (Run, error)
+
 	// Retry moves a Failed or Cancelled run to Pending with the next
-	// generation, in one step; any other state is problem.ErrConflict.
+	// generation, in one step, and clears the intents to cancel and to suspend;
+	// any other state is problem.ErrConflict.
 	Retry(ctx context.Context, tenant string, id ID) (Run, error)
 
 	// Active lists runs that are not terminal, and terminal ones without a

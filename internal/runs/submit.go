@@ -69,7 +69,7 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 	case err == nil && known.Digest != digest:
 		return Submission{}, RequestConflict(req.RequestID, known.ID, known.Digest, digest)
 	case err == nil:
-		return Submission{Run: known}, nil
+		return Submission{Run: shown(known)}, nil
 	case !errors.Is(err, problem.ErrNotFound):
 		return Submission{}, err
 	}
@@ -104,7 +104,7 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 		return Submission{}, err
 	}
 	if created {
-		s.handOverNow(ctx, run, b.plan)
+		s.handOverNow(ctx, run, b.plan, claimed)
 	}
 	if err := s.o.failpoint("handed"); err != nil {
 		return Submission{}, err

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ligase-bio/ligase/pipelines"
@@ -19,6 +20,7 @@ type Facts struct {
 	Outputs map[string]OutputPage         // by output port of the whole: the first few objects, and how many there are
 	Metrics map[string]map[string]float64 // by node that gives an output and is not scattered
 	Next    []NextStep
+	Stale   time.Time // since when nothing has been heard of a run that goes on; zero: it is fresh
 }
 
 // Caps on parts of a summary, before it is held against SummaryBytes.
@@ -39,12 +41,15 @@ const (
 // "node.name". Scattered nodes have theirs with each item, in the listing of
 // the output.
 func Summarize(f Facts) Summary {
-	r := f.Run
+	r := shown(f.Run)
 	sum := Summary{
 		RunID: r.ID, WorkflowName: r.Workflow, Tool: r.Tool.Name, Status: r.State,
 		Waiting: cut(r.Waiting, maxWaiting), StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
 		Progress: r.Progress, Metrics: metricsOf(f.Metrics), Next: f.Next,
 		Error: errorOf(r), ResourceURI: ResourceURI(r.ID),
+	}
+	if !r.State.Terminal() {
+		sum.StaleSince = f.Stale
 	}
 	for _, o := range f.Plan.Compiled.Outputs {
 		page := f.Outputs[o.Port.Name]

@@ -21,6 +21,7 @@ type Summary struct {
 	Tool         string                `json:"tool"`
 	Status       State                 `json:"status"`
 	Waiting      string                `json:"waiting,omitempty"`
+	StaleSince   time.Time             `json:"stale_since,omitzero"` // since when the cluster has not been heard of: what follows was true then
 	StartedAt    time.Time             `json:"started_at,omitzero"`
 	FinishedAt   time.Time             `json:"finished_at,omitzero"`
 	Progress     Progress              `json:"progress"`
@@ -121,7 +122,7 @@ func (s *Service) facts(ctx context.Context, run Run) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	f := Facts{Run: run, Plan: plan, Metrics: map[string]map[string]float64{}}
+	f := Facts{Run: run, Plan: plan, Metrics: map[string]map[string]float64{}, Stale: s.StaleSince()}
 	c := plan.Compiled
 	if f.Outputs, err = s.firstOutputs(ctx, run.ID, c); err != nil {
 		return Facts{}, err

@@ -37,12 +37,12 @@ func (s *Store) Create(ctx context.Context, run runs.Run, plan *pipelines.Plan) 
 			return err
 		}
 		n, err := t.affected(`INSERT INTO runs (id, tenant, request_id, digest, kind, tool, version, workflow, engine, root,
-				state, generation, cancel, done, total, failed, skipped, running,
+				state, generation, cancel, suspended, done, total, failed, skipped, running,
 				created, started, finished, updated, compiled, waiting, labels, arguments)
-			VALUES (?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+			VALUES (?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
 			string(run.ID), run.Tenant, run.RequestID, run.Digest, string(run.Tool.Kind), run.Tool.Name, run.Tool.Version,
 			run.Workflow, run.Engine, run.Root.String(),
-			string(run.State), run.Generation, run.CancelRequested,
+			string(run.State), run.Generation, run.CancelRequested, run.Suspended,
 			run.Progress.Done, run.Progress.Total, run.Progress.Failed, run.Progress.Skipped, run.Progress.Running,
 			nanos(run.CreatedAt), nanos(run.StartedAt), nanos(run.FinishedAt), nanos(run.UpdatedAt),
 			compiled, run.Waiting, labels, args)
@@ -164,6 +164,25 @@ func (s *Store) RequestCancel(ctx context.Context, tenant string, id runs.ID) (r
 	})
 }
 
+// RequestSuspend records the intent to hold a run, or to let it go on.
+func (s *Store) RequestSuspend(ctx context.Context, tenant string, id runs.ID, suspended bool) (runs.Run, error) {
+	return s.change(ctx, tenant, id, func(t *tx, seq int64, r *runs.Run) (refusal, err error) {
+		if r.State.Terminal() || r.CancelRequested || r.Suspended == suspended {
+			return nil, nil
+		}
+		now := s.clock().UTC()
+		r.Suspended, r.UpdatedAt = suspended, now
+		if err := t.exec("UPDATE runs SET suspended = ?, updated = ? WHERE seq = ?", suspended, nanos(now), seq); err != nil {
+			return nil, err
+		}
+		kind := "resumed"
+		if suspended {
+			kind = "suspended"
+		}
+		return nil, t.event(seq, runs.Event{Time: now, Kind: kind})
+	})
+}
+
 // Retry starts the next generation. Tasks that committed stay; the others are
 // forgotten, so that they can be told of anew.
 func (s *Store) Retry(ctx context.Context, tenant string, id runs.ID) (runs.Run, error) {
@@ -179,11 +198,11 @@ func (s *Store) Retry(ctx context.Context, tenant string, id runs.ID) (runs.Run,
 			return nil, err
 		}
 		now := s.clock().UTC()
-		r.State, r.CancelRequested, r.Waiting, r.Failure, r.Summary = runs.Pending, false, "", nil, nil
+		r.State, r.CancelRequested, r.Suspended, r.Waiting, r.Failure, r.Summary = runs.Pending, false, false, "", nil, nil
 		r.Generation++
 		r.Progress = runs.Progress{Done: committed, Total: max(committed, r.Progress.Total)}
 		r.StartedAt, r.FinishedAt, r.UpdatedAt = moment(0), moment(0), now
-		if err := t.exec(`UPDATE runs SET state = ?, generation = ?, cancel = 0, waiting = '', failure = NULL, summary = NULL,
+		if err := t.exec(`UPDATE runs SET state = ?, generation = ?, cancel = 0, suspended = 0, waiting = '', failure = NULL, summary = NULL,
 				done = ?, total = ?, failed = 0, skipped = 0, running = 0, started = 0, finished = 0, updated = ?
 			WHERE seq = ?`, string(r.State), r.Generation, r.Progress.Done, r.Progress.Total, nanos(now), seq); err != nil {
 			return nil, err

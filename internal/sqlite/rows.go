@@ -20,7 +20,7 @@ import (
 
 // runColumns are what scanRun reads, in its order.
 const runColumns = `seq, id, tenant, request_id, digest, kind, tool, version, workflow, engine, root,
-	state, generation, cancel, done, total, failed, skipped, running,
+	state, generation, cancel, suspended, done, total, failed, skipped, running,
 	created, started, finished, updated, waiting, labels, failure, summary`
 
 type scanner interface{ Scan(...any) error }
@@ -30,7 +30,7 @@ func scanRun(row scanner) (seq int64, r runs.Run, err error) {
 	var created, started, finished, updated int64
 	var labels, failure []byte
 	err = row.Scan(&seq, &r.ID, &r.Tenant, &r.RequestID, &r.Digest, &r.Tool.Kind, &r.Tool.Name, &r.Tool.Version,
-		&r.Workflow, &r.Engine, &root, &r.State, &r.Generation, &r.CancelRequested,
+		&r.Workflow, &r.Engine, &root, &r.State, &r.Generation, &r.CancelRequested, &r.Suspended,
 		&r.Progress.Done, &r.Progress.Total, &r.Progress.Failed, &r.Progress.Skipped, &r.Progress.Running,
 		&created, &started, &finished, &updated, &r.Waiting, &labels, &failure, &r.Summary)
 	if err != nil {

@@ -40,6 +40,7 @@ func TestStore(t *testing.T, open func(t *testing.T) runs.Store) {
 		{"outputs", testOutputs},
 		{"list", testList},
 		{"cancel", testCancel},
+		{"suspend", testSuspend},
 		{"retry", testRetry},
 		{"events", testEvents},
 		{"active", testActive},
@@ -435,6 +436,46 @@ func testCancel(t *testing.T, s *storeTest) {
 	got, err := s.RequestCancel(t.Context(), "a", done.ID)
 	if err != nil || got.CancelRequested || got.State != runs.Succeeded {
 		t.Errorf("of a run that has ended: %+v, %v", got, err)
+	}
+}
+
+func testSuspend(t *testing.T, s *storeTest) {
+	run := s.create(t, "a", "one")
+	want := func(got runs.Run, err error, suspended bool) {
+		t.Helper()
+		if err != nil || got.Suspended != suspended || s.get(t, run).Suspended != suspended {
+			t.Errorf("suspended %v, kept as %v, want %v: %v", got.Suspended, s.get(t, run).Suspended, suspended, err)
+		}
+	}
+	for _, suspended := range []bool{true, true, false, false, true} {
+		got, err := s.RequestSuspend(t.Context(), "a", run.ID, suspended)
+		want(got, err, suspended)
+	}
+	_, err := s.RequestSuspend(t.Context(), "b", run.ID, false)
+	wantIs(t, err, problem.ErrNotFound)
+
+	s.apply(t, runs.Observation{RunID: run.ID, State: runs.Running})
+	if _, err := s.RequestCancel(t.Context(), "a", run.ID); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.RequestSuspend(t.Context(), "a", run.ID, false) // it is to end
+	want(got, err, true)
+	s.apply(t, runs.Observation{RunID: run.ID, State: runs.Cancelled})
+	got, err = s.RequestSuspend(t.Context(), "a", run.ID, false)
+	want(got, err, true)
+	got, err = s.Retry(t.Context(), "a", run.ID)
+	want(got, err, false)
+
+	events, err := s.Events(t.Context(), run.ID, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, e := range events {
+		kinds = append(kinds, e.Kind)
+	}
+	if diff := cmp.Diff([]string{"submitted", "suspended", "resumed", "suspended", "cancel_requested", "finished", "retried"}, kinds); diff != "" {
+		t.Errorf("events:\n%s", diff)
 	}
 }
 
