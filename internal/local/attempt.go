@@ -156,7 +156,7 @@ func (e *Engine) rest(t *task, failure *steps.Failure) {
 			return
 		}
 		delete(r.resting, t)
-		e.queue.push(t)
+		e.enqueue(t)
 		e.out.touch(r)
 		e.dispatch()
 	})

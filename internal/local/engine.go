@@ -153,6 +153,7 @@ func (e *Engine) Submit(_ context.Context, job runs.Job) error {
 		case job.Generation > r.job.Generation:
 			return fmt.Errorf("run %s: generation %d has not ended yet: %w", job.ID, r.job.Generation, problem.ErrUnavailable)
 		}
+		e.suspend(r, job.Suspended)
 		return nil
 	}
 	if g, ok := e.past.find(job.ID); ok {

@@ -121,8 +121,8 @@ func (e *Engine) collect() []runs.Observation {
 // waiting says why nothing of a run moves, or "".
 func (e *Engine) waiting(r *run) string {
 	switch {
-	case len(r.running) > 0:
-		return ""
+	case len(r.running) > 0 || r.suspended:
+		return "" // of the latter the one who asked for it knows why
 	case r.ready > 0:
 		return e.slots.waiting(r.lanes[0].class.need)
 	case len(r.resting) > 0:

@@ -33,11 +33,13 @@ type run struct {
 	ready   int // in lanes
 	running map[*task]struct{}
 	resting map[*task]*time.Timer // waiting for their next attempt
+	parked  []*task               // ready, and kept from starting while the run is suspended
 	held    need
 	share   float64
 
 	started   bool // Running has been told
 	cancelled bool
+	suspended bool
 	aborted   bool // a task failed that was not allowed to
 	over      bool
 	waiting   string // as told last
@@ -86,6 +88,8 @@ func newRun(job runs.Job, seq int64) *run {
 		first:   map[string]*steps.Failure{},
 		running: map[*task]struct{}{},
 		resting: map[*task]*time.Timer{},
+
+		suspended: job.Suspended,
 	}
 }
 
@@ -157,7 +161,7 @@ func (e *Engine) advance(r *run, first event, committed map[dag.Task]*steps.Resu
 				todo = append(todo, e.fail(t, e.unschedulable(t)))
 				continue
 			}
-			e.queue.push(t)
+			e.enqueue(t)
 		}
 	}
 	if r.aborted || r.cancelled {
@@ -322,6 +326,7 @@ func (e *Engine) unschedulable(t *task) *steps.Failure {
 // withdraw takes back what of a run has not started.
 func (e *Engine) withdraw(r *run) {
 	e.queue.remove(r)
+	r.parked = nil
 	for t, timer := range r.resting {
 		timer.Stop()
 		if !r.over {

@@ -26,6 +26,7 @@ type puppet struct {
 	mu        sync.Mutex
 	jobs      []runs.Job
 	cancelled []runs.ID
+	suspends  []bool // as it was told, of any run
 	refuse    error // of Submit
 	sink      runs.Sink
 	ready     chan struct{}
@@ -49,6 +50,16 @@ func (p *puppet) Cancel(_ context.Context, id runs.ID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cancelled = append(p.cancelled, id)
+	return nil
+}
+
+func (p *puppet) Suspend(_ context.Context, _ runs.ID, suspended bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refuse != nil {
+		return p.refuse
+	}
+	p.suspends = append(p.suspends, suspended)
 	return nil
 }
 

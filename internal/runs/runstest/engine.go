@@ -195,6 +195,7 @@ func TestEngine(t *testing.T, h Harness) {
 	t.Run("literal", func(t *testing.T) { testLiteral(t, NewLab(t, h)) })
 	t.Run("idempotent", func(t *testing.T) { testIdempotent(t, NewLab(t, h)) })
 	t.Run("cancel", func(t *testing.T) { testCancelRun(t, NewLab(t, h)) })
+	t.Run("suspend", func(t *testing.T) { testSuspendRun(t, NewLab(t, h)) })
 	t.Run("retry", func(t *testing.T) { testRetryRun(t, NewLab(t, h)) })
 	t.Run("logs", func(t *testing.T) { testLogs(t, NewLab(t, h)) })
 	t.Run("by URI", func(t *testing.T) { testByURI(t, NewLab(t, h)) })
