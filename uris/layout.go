@@ -21,6 +21,9 @@ const (
 //	{root}/runs/{run_id}/outputs/{node}[/{index}]/attempt-2/…   objects of a later attempt
 //	{root}/runs/{run_id}/logs/{node}[/{index}]/attempt-1.log    what the command printed, capped
 //	{root}/runs/{run_id}/logs/{node}[/{index}]/attempt-1.json   why the attempt failed
+//	{root}/runs/{run_id}/logs/{node}[/{index}]/attempt-1.started.json   who claimed the attempt's number, in a cluster
+//	{root}/runs/{run_id}/call.json                              the arguments, where they are too large for a Workflow's
+//	{root}/runs/{run_id}/final-1.json                           how the first generation of the run ended
 //
 // An object is {port}.{ext}, or {port}/{item}.{ext} when the port gives many.
 // The names cannot be taken for each other: nodes and ports begin with a
@@ -42,6 +45,15 @@ type RunFolder struct {
 
 // Meta is the object whose creation claims the run.
 func (f RunFolder) Meta() URI { return f.URI.Join("meta.json") }
+
+// Call is what the run was given, where that is too large for a Workflow's
+// arguments.
+func (f RunFolder) Call() URI { return f.URI.Join("call.json") }
+
+// Final is how a generation of the run (counted from 1) ended.
+func (f RunFolder) Final(generation int) URI {
+	return f.URI.Join(fmt.Sprintf("final-%d.json", generation))
+}
 
 // Input is where the inline value of an input port is kept. item counts the
 // values of a port that takes many; it is -1 for a port that takes one.
@@ -91,6 +103,12 @@ func (f RunFolder) Log(node string, index Index, attempt int) URI {
 // Failure is the record of why an attempt failed.
 func (f RunFolder) Failure(node string, index Index, attempt int) URI {
 	return f.logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.json", attempt))
+}
+
+// Started claims the number of an attempt (counted from 1): of several pods of
+// one task, the one that creates it has the number.
+func (f RunFolder) Started(node string, index Index, attempt int) URI {
+	return f.logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.started.json", attempt))
 }
 
 func (f RunFolder) logs(node string, index Index) URI {

@@ -25,6 +25,10 @@ func TestLayout(t *testing.T) {
 		{f.Object("rank", "", 1, "result", -1, "csv"), "outputs/rank/result.csv"},
 		{f.Log("fold", "3", 2), "logs/fold/3/attempt-2.log"},
 		{f.Failure("fold", "", 1), "logs/fold/attempt-1.json"},
+		{f.Started("fold", "", 1), "logs/fold/attempt-1.started.json"},
+		{f.Started("fold", "3.5", 12), "logs/fold/3.5/attempt-12.started.json"},
+		{f.Call(), "call.json"},
+		{f.Final(2), "final-2.json"},
 	}
 	for _, test := range tests {
 		if test.got.String() != at+test.want {
