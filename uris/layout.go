@@ -97,21 +97,23 @@ func (f RunFolder) Object(node string, index Index, attempt int, port string, it
 
 // Log is what an attempt's command printed.
 func (f RunFolder) Log(node string, index Index, attempt int) URI {
-	return f.logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.log", attempt))
+	return f.Logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.log", attempt))
 }
 
 // Failure is the record of why an attempt failed.
 func (f RunFolder) Failure(node string, index Index, attempt int) URI {
-	return f.logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.json", attempt))
+	return f.Logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.json", attempt))
 }
 
 // Started claims the number of an attempt (counted from 1): of several pods of
 // one task, the one that creates it has the number.
 func (f RunFolder) Started(node string, index Index, attempt int) URI {
-	return f.logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.started.json", attempt))
+	return f.Logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.started.json", attempt))
 }
 
-func (f RunFolder) logs(node string, index Index) URI {
+// Logs is the folder of what the attempts of one task left: logs, failure
+// records, claims.
+func (f RunFolder) Logs(node string, index Index) URI {
 	if index == "" {
 		return f.URI.Join("logs", node)
 	}
