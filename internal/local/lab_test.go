@@ -14,6 +14,7 @@ import (
 
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/steps/worker"
@@ -232,7 +233,7 @@ func (l *lab) ends(j runs.Job, want runs.State) runs.Observation {
 // text reads the one object of an output.
 func (l *lab) text(j runs.Job, node string, index uris.Index, port string) string {
 	l.Helper()
-	result, err := readResult(context.Background(), l.blobs, j.Folder, dagTask(node, index))
+	result, err := tasks.ReadResult(context.Background(), l.blobs, j.Folder, dagTask(node, index))
 	if err != nil || result == nil {
 		l.Fatalf("commit record of %s %s: %v, %v", node, index, result, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/steps/worker"
 	"github.com/ligase-bio/ligase/uris"
 )
@@ -67,7 +68,7 @@ func (l logs) printedNothing(ctx context.Context, f uris.RunFolder, t dag.Task, 
 	if _, err := l.store.Stat(ctx, f.Failure(t.Node, t.Index, attempt)); err == nil {
 		return true
 	}
-	result, err := readResult(ctx, l.store, f, t)
+	result, err := tasks.ReadResult(ctx, l.store, f, t)
 	return err == nil && result != nil && result.Attempt == attempt
 }
 
@@ -76,7 +77,7 @@ func silence() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
 // last is the highest attempt of a task that is known of; 0: none.
 func (l logs) last(ctx context.Context, f uris.RunFolder, t dag.Task) (int, error) {
-	last, err := lastLogged(ctx, l.store, f, t)
+	last, err := tasks.LastAttempt(ctx, l.store, f, t)
 	if err != nil {
 		return 0, err
 	}
@@ -85,11 +86,11 @@ func (l logs) last(ctx context.Context, f uris.RunFolder, t dag.Task) (int, erro
 		return 0, err
 	}
 	for _, entry := range entries {
-		last = max(last, attemptNumber(entry.Name()))
+		last = max(last, tasks.AttemptNumber(entry.Name()))
 	}
 	if last == 0 {
 		// An attempt that printed nothing leaves its commit record only.
-		result, err := readResult(ctx, l.store, f, t)
+		result, err := tasks.ReadResult(ctx, l.store, f, t)
 		if err != nil {
 			return 0, err
 		}
