@@ -24,6 +24,7 @@ const (
 //	{root}/runs/{run_id}/logs/{node}[/{index}]/attempt-1.started.json   who claimed the attempt's number, in a cluster
 //	{root}/runs/{run_id}/call.json                              the arguments, where they are too large for a Workflow's
 //	{root}/runs/{run_id}/final-1.json                           how the first generation of the run ended
+//	{root}/runs/{run_id}/generation-2.json                      a retry has begun the second generation
 //
 // An object is {port}.{ext}, or {port}/{item}.{ext} when the port gives many.
 // The names cannot be taken for each other: nodes and ports begin with a
@@ -103,6 +104,12 @@ func (f RunFolder) Log(node string, index Index, attempt int) URI {
 // Failure is the record of why an attempt failed.
 func (f RunFolder) Failure(node string, index Index, attempt int) URI {
 	return f.Logs(node, index).Join(fmt.Sprintf(attemptStart+"%d.json", attempt))
+}
+
+// Generation says that a retry has begun a generation of the run (counted from
+// 1, so this is 2 or more).
+func (f RunFolder) Generation(generation int) URI {
+	return f.URI.Join(fmt.Sprintf("generation-%d.json", generation))
 }
 
 // Started claims the number of an attempt (counted from 1): of several pods of

@@ -30,10 +30,11 @@ type file struct {
 	busy       bool // a call to the engine is under way
 	handed     bool
 	cancelSent bool
-	suspended  bool      // as the engine was told last
-	failures   int       // in a row
-	next       time.Time // not before; monotonic
-	why        string    // what the last failure was
+	suspended  bool         // as the engine was told last
+	end        *Observation // seen, and not recorded yet
+	failures   int          // in a row
+	next       time.Time    // not before; monotonic
+	why        string       // what the last failure was
 }
 
 const (
@@ -117,8 +118,27 @@ func (d *desk) give(id ID, err error, done func(f *file)) (news bool) {
 		}
 		return false
 	}
-	news = f.why != err.Error()
-	f.why = err.Error()
+	return f.failed(err)
+}
+
+// keepEnd puts an end that could not be recorded into the run's file, to be
+// tried again. It reports whether the reason is news.
+func (d *desk) keepEnd(o Observation, why error) (news bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.files[o.RunID]
+	if f == nil || f.generation < o.Generation {
+		f = &file{generation: o.Generation, opened: time.Now()}
+		d.files[o.RunID] = f
+	}
+	f.end, f.handed = &o, true
+	return f.failed(why)
+}
+
+// failed notes a failed call. It reports whether the reason is news.
+func (f *file) failed(why error) (news bool) {
+	news = f.why != why.Error()
+	f.why = why.Error()
 	f.next = time.Now().Add(min(firstPause<<min(f.failures, 16), mostPause))
 	f.failures++
 	return news
@@ -128,7 +148,7 @@ func (d *desk) tenantOf(id ID) (string, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.files[id]
-	if f == nil {
+	if f == nil || f.tenant == "" {
 		return "", false
 	}
 	return f.tenant, true
@@ -160,6 +180,9 @@ func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan, f
 		plan, err = s.store.Plan(ctx, run.ID)
 	}
 	if err == nil {
+		err = s.beginGeneration(ctx, run)
+	}
+	if err == nil {
 		err = s.engine.Submit(ctx, Job{
 			ID: run.ID, Tenant: run.Tenant, Generation: run.Generation, Workflow: run.Workflow,
 			Digest: run.Digest, Plan: plan, Folder: folderOf(run), CreatedAt: run.CreatedAt,
@@ -182,14 +205,6 @@ func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan, f
 		s.note(ctx, Observation{Waiting: &waiting}, run)
 	}
 	return false
-}
-
-// note records something that the service itself has seen of a run.
-func (s *Service) note(ctx context.Context, o Observation, run Run) {
-	o.RunID, o.Generation, o.Time = run.ID, run.Generation, s.clock().UTC()
-	if err := s.observe(ctx, []Observation{o}); err != nil && ctx.Err() == nil {
-		s.log.Error("recording a run", "run", run.ID, "error", err)
-	}
 }
 
 // Reconcile drives the engine until ctx ends: it takes up the runs that were
@@ -276,6 +291,9 @@ func (s *Service) sweep(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if s.tellKeptEnd(ctx, r) {
+			continue
+		}
 		switch {
 		case r.State.Terminal():
 			if err := s.writeSummary(ctx, r); err != nil {
@@ -328,44 +346,4 @@ func (s *Service) carryOutSuspend(ctx context.Context, r Run) {
 	if news && ctx.Err() == nil {
 		s.log.Warn("the engine did not suspend or resume a run; trying again", "run", r.ID, "suspend", r.Suspended, "error", err)
 	}
-}
-
-// observe is the Sink: it records what an engine saw. A run that ends gets its
-// summary in the same transaction, made of what was recorded before.
-func (s *Service) observe(ctx context.Context, batch []Observation) error {
-	// What the engine has seen is kept also while everything is being stopped.
-	ctx = context.WithoutCancel(ctx)
-	var during, ends []Observation
-	for _, o := range batch {
-		if o.State.Terminal() {
-			ends = append(ends, o)
-		} else {
-			during = append(during, o)
-		}
-	}
-	if len(during) > 0 {
-		if err := s.store.Apply(ctx, during); err != nil {
-			return err
-		}
-	}
-	if len(ends) == 0 {
-		return nil
-	}
-	for i := range ends {
-		summary, err := s.finalSummary(ctx, &ends[i])
-		if err != nil {
-			// Better an end without a summary, which the next sweep adds, than
-			// none.
-			s.log.Error("summarizing a run; trying again", "run", ends[i].RunID, "error", err)
-			s.desk.wake()
-		}
-		ends[i].Summary = summary
-	}
-	if err := s.store.Apply(ctx, ends); err != nil {
-		return err
-	}
-	for i := range ends {
-		s.ends.ring(ends[i].RunID)
-	}
-	return nil
 }

@@ -27,7 +27,7 @@ type puppet struct {
 	jobs      []runs.Job
 	cancelled []runs.ID
 	suspends  []bool // as it was told, of any run
-	refuse    error // of Submit
+	refuse    error  // of Submit
 	sink      runs.Sink
 	ready     chan struct{}
 }

@@ -216,24 +216,6 @@ func (s *Service) nextSteps(c *pipelines.Compiled) []NextStep {
 	return next
 }
 
-// finalSummary is the summary of the run as it will be once an end has been
-// recorded; nil when that end is of no consequence.
-func (s *Service) finalSummary(ctx context.Context, o *Observation) ([]byte, error) {
-	run, err := s.runOf(ctx, o.RunID)
-	if err != nil || run == nil || run.Generation != o.Generation || run.State.Terminal() {
-		return nil, err
-	}
-	run.State, run.Failure, run.FinishedAt, run.Waiting = o.State, o.Failure, o.Time.UTC(), ""
-	if o.Progress != nil {
-		run.Progress = *o.Progress
-	}
-	facts, err := s.facts(ctx, *run)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(Summarize(facts))
-}
-
 // runOf finds a run whose tenant may not be at hand; nil when it is not active.
 func (s *Service) runOf(ctx context.Context, id ID) (*Run, error) {
 	if tenant, ok := s.desk.tenantOf(id); ok {
@@ -254,11 +236,7 @@ func (s *Service) runOf(ctx context.Context, id ID) (*Run, error) {
 
 // writeSummary adds the summary that is missing from a run that has ended.
 func (s *Service) writeSummary(ctx context.Context, run Run) error {
-	facts, err := s.facts(ctx, run)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(Summarize(facts))
+	data, err := s.summaryJSON(ctx, run)
 	if err != nil {
 		return err
 	}
