@@ -31,7 +31,7 @@ func (e *Engine) start(t *task) {
 	r := t.run
 	t.attempt++
 	t.began = e.options.Now()
-	w, failure := r.workerTask(t)
+	w, failure := r.past.Task(&t.node.recipe, t.index, t.attempt, r.sources(t.dag()))
 	if failure != nil {
 		e.advance(r, e.fail(t, failure), nil)
 		e.settle(r)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/steps/worker"
 	"github.com/ligase-bio/ligase/uris"
@@ -20,10 +21,10 @@ type run struct {
 
 	// Known once the run folder has been looked at.
 	nodes    map[string]*node
-	root     uris.URI
 	frontier *dag.Frontier
 	attempts map[dag.Task]int                 // highest number that the run folder knows
-	outputs  map[dag.Task][]portItems         // of what has committed
+	past     tasks.Past                       // what tasks are made from
+	outputs  map[dag.Task]tasks.Made          // of what has committed
 	causes   map[dag.Task]*worker.ItemFailure // of what failed
 	first    map[string]*steps.Failure        // by node: its first failure, log and all
 	failure  *steps.Failure                   // what decides the run, once aborted
@@ -52,8 +53,7 @@ type node struct {
 	depth     int // longest way to a sink
 	step      *steps.Step
 	impl      *steps.Implementation
-	inputs    []string // bound input ports, in the step's order
-	params    map[string]steps.Value
+	recipe    tasks.Node
 	need      need
 	lacks     string // what the machine can never give
 	continues bool
@@ -73,23 +73,26 @@ type task struct {
 
 func (t *task) dag() dag.Task { return dag.Task{Node: t.node.id, Index: t.index} }
 
-// portItems is what a committed task gave on one port.
-type portItems struct {
-	port  string
-	items []worker.Item
-}
-
 func newRun(job runs.Job, seq int64) *run {
 	return &run{
 		job:     job,
 		seq:     seq,
-		outputs: map[dag.Task][]portItems{},
+		outputs: map[dag.Task]tasks.Made{},
 		causes:  map[dag.Task]*worker.ItemFailure{},
 		first:   map[string]*steps.Failure{},
 		running: map[*task]struct{}{},
 		resting: map[*task]*time.Timer{},
 
 		suspended: job.Suspended,
+	}
+}
+
+// pastOf is what the run's tasks are made from; root is where its folder lies.
+func (r *run) pastOf(root uris.URI) tasks.Past {
+	return tasks.Past{
+		RunID: string(r.job.ID), Root: root, Given: r.job.Plan.Inputs,
+		Made:  func(t dag.Task) tasks.Made { return r.outputs[t] },
+		Cause: func(t dag.Task) *worker.ItemFailure { return r.causes[t] },
 	}
 }
 
@@ -112,19 +115,19 @@ func prepare(job runs.Job, slots *ledger) (map[string]*node, uris.URI, *steps.Fa
 		step := compiled.StepOf(c.ID)
 		impl := step.Implementation(c.Implementation)
 		n := &node{
-			id:        c.ID,
-			order:     i,
-			depth:     compiled.Graph().Depth(c.ID),
-			step:      step,
-			impl:      impl,
-			params:    job.Plan.NodeParams(c.ID),
+			id:    c.ID,
+			order: i,
+			depth: compiled.Graph().Depth(c.ID),
+			step:  step,
+			impl:  impl,
+			recipe: tasks.Node{
+				ID: c.ID, Step: step, Implementation: impl, Types: compiled.Types,
+				Inputs: tasks.BoundInputs(c), Params: job.Plan.NodeParams(c.ID),
+			},
 			need:      slots.needOf(impl.Resources),
 			continues: c.ContinueOnFailure,
 		}
 		n.lacks = slots.lacks(n.need)
-		for _, b := range c.Inputs {
-			n.inputs = append(n.inputs, b.Port)
-		}
 		nodes[c.ID] = n
 	}
 	return nodes, root, nil
@@ -182,7 +185,7 @@ func (e *Engine) succeed(t *task, result *steps.Result) event {
 		Fraction: 1, Result: result, StartedAt: result.StartedAt, FinishedAt: result.FinishedAt,
 	}
 	e.tell(r, runs.Observation{Task: &status}, soon)
-	ports, counts := keep(t.node.step, result)
+	ports, counts := tasks.Keep(t.node.step, result)
 	r.outputs[t.dag()] = ports
 	change, err := r.frontier.Succeed(t.dag(), counts)
 	if err != nil {
@@ -224,37 +227,10 @@ func (e *Engine) failed(t *task, f *steps.Failure) *worker.ItemFailure {
 // knows of it already.
 func (e *Engine) starve(r *run, d dag.Task) {
 	t := e.newTask(r, d)
-	f := &steps.Failure{
-		Code:    steps.FailUpstream,
-		Message: fmt.Sprintf("%s has too little to work on.", d.Node),
-		Hint:    "Look at why the steps before it failed.",
-	}
+	f, first := r.past.Starved(&t.node.recipe, r.sources(d))
 	blame := f
-	for _, name := range t.node.inputs {
-		port := t.node.step.Input(name)
-		sources := r.frontier.Sources(d, name)
-		if !port.Many || len(sources) == 0 {
-			continue
-		}
-		failed, first := 0, (*worker.ItemFailure)(nil)
-		for _, s := range sources {
-			if s.Failed {
-				failed++
-				if first == nil {
-					first = r.causes[s.Cause]
-				}
-			}
-		}
-		if len(sources)-failed >= max(port.MinItems, 1) {
-			continue
-		}
-		f.Message = fmt.Sprintf("%s has too little to work on: of the %s for its input %s, %d failed.",
-			d.Node, count(len(sources), "item"), name, failed)
-		if first != nil {
-			f.Message += fmt.Sprintf(" The first, at %s: %s", first.Node, first.Message)
-			blame = r.blame(f, first)
-		}
-		break
+	if first != nil {
+		blame = tasks.Blame(f, r.first[first.Node])
 	}
 	decided := r.failure != nil
 	e.failed(t, f)
@@ -263,16 +239,9 @@ func (e *Engine) starve(r *run, d dag.Task) {
 	}
 }
 
-// blame is a failure for want of items as its reader needs it: with the place,
-// exit code and log of the first item that failed.
-func (r *run) blame(f *steps.Failure, cause *worker.ItemFailure) *steps.Failure {
-	origin := r.first[cause.Node]
-	if origin == nil {
-		return f
-	}
-	b := *origin
-	b.Code, b.Message, b.Retryable = f.Code, f.Message, f.Retryable
-	return &b
+// sources says what the input ports of a task take.
+func (r *run) sources(d dag.Task) func(port string) []dag.Source {
+	return func(port string) []dag.Source { return r.frontier.Sources(d, port) }
 }
 
 // skip records that a task will never run.
@@ -409,7 +378,7 @@ func (r *run) empty() *steps.Failure {
 		}
 		if c := r.causes[sources[0].Cause]; c != nil {
 			f.Message += fmt.Sprintf(" The first, at %s: %s", c.Node, c.Message)
-			return r.blame(f, c)
+			return tasks.Blame(f, r.first[c.Node])
 		}
 		return f
 	}

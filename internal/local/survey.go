@@ -71,11 +71,7 @@ func (e *Engine) begin(r *run) {
 		var frontier *dag.Frontier
 		var first dag.Change
 		if failure == nil {
-			items := make(map[string]int, len(r.job.Plan.Compiled.Inputs))
-			for _, port := range r.job.Plan.Compiled.Inputs {
-				items[port.Name] = len(r.job.Plan.Inputs[port.Name])
-			}
-			frontier, first = r.job.Plan.Compiled.Graph().NewFrontier(items)
+			frontier, first = r.job.Plan.Compiled.Graph().NewFrontier(tasks.Given(r.job.Plan))
 		}
 
 		e.mu.Lock()
@@ -87,7 +83,7 @@ func (e *Engine) begin(r *run) {
 			e.broken(r, failure)
 			return
 		}
-		r.nodes, r.root, r.attempts, r.frontier = nodes, root, found.Attempts, frontier
+		r.nodes, r.past, r.attempts, r.frontier = nodes, r.pastOf(root), found.Attempts, frontier
 		for key, n := range d.attempts {
 			if key.run == r.job.ID {
 				t := dag.Task{Node: key.node, Index: key.index}

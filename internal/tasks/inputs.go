@@ -1,0 +1,160 @@
+package tasks
+
+import (
+	"fmt"
+
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/steps/worker"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// Made is what a committed task gave, port by port, as tasks after it take it.
+type Made []madePort
+
+type madePort struct {
+	port  string
+	items []worker.Item
+}
+
+// Keep takes from a commit record what tasks after it need (previews, the
+// larger part, stay behind), and counts the items of the ports that give many
+// and of those that gave nothing, as a [dag.Frontier] wants to be told.
+func Keep(step *steps.Step, result *steps.Result) (Made, map[string]int) {
+	ports := make(Made, 0, len(step.Outputs))
+	var counts map[string]int
+	for i := range step.Outputs {
+		port := &step.Outputs[i]
+		objects := result.Outputs[port.Name]
+		if port.Many || len(objects) == 0 {
+			if counts == nil {
+				counts = map[string]int{}
+			}
+			counts[port.Name] = len(objects)
+		}
+		if len(objects) == 0 {
+			continue
+		}
+		items := make([]worker.Item, len(objects))
+		for j, o := range objects {
+			items[j] = worker.Item{URI: o.URI, Size: o.Size, SHA256: o.SHA256, Format: o.Format, Metrics: o.Metrics}
+			if !port.Many && len(o.Metrics) == 0 {
+				// What the step measured, it measured of its one value.
+				items[j].Metrics = result.Metrics
+			}
+		}
+		ports = append(ports, madePort{port.Name, items})
+	}
+	return ports, counts
+}
+
+// Given counts the values that each input of a plan was given, as a
+// [dag.Frontier] and [dag.Graph.Trace] want to be told.
+func Given(plan *pipelines.Plan) map[string]int {
+	given := make(map[string]int, len(plan.Compiled.Inputs))
+	for i := range plan.Compiled.Inputs {
+		name := plan.Compiled.Inputs[i].Name
+		given[name] = len(plan.Inputs[name])
+	}
+	return given
+}
+
+// Past is what is known of a run when one of its tasks is about to start.
+type Past struct {
+	RunID string
+	Root  uris.URI // of the [uris.Layout]
+	Given map[string][]pipelines.Input
+	// Made is what a committed task gave.
+	Made func(dag.Task) Made
+	// Cause is why a task failed; nil when that is not known.
+	Cause func(dag.Task) *worker.ItemFailure
+}
+
+// Node is a node of a plan as its tasks are made of it.
+type Node struct {
+	ID             string
+	Step           *steps.Step
+	Implementation *steps.Implementation
+	Types          *steps.Types
+	Inputs         []string // the input ports that are bound, in the step's order
+	Params         map[string]steps.Value
+}
+
+// BoundInputs are the input ports of a node that are bound, in the step's
+// order.
+func BoundInputs(n *pipelines.CompiledNode) []string {
+	names := make([]string, len(n.Inputs))
+	for i, b := range n.Inputs {
+		names[i] = b.Port
+	}
+	return names
+}
+
+// Task is what a worker is given for an attempt of one task of the node.
+// sources says what each of its input ports takes.
+func (p *Past) Task(n *Node, index uris.Index, attempt int, sources func(port string) []dag.Source) (worker.Task, *steps.Failure) {
+	w := worker.Task{
+		RunID:          p.RunID,
+		Node:           n.ID,
+		Index:          index,
+		Attempt:        attempt,
+		Root:           p.Root,
+		Step:           n.Step.Name,
+		Version:        n.Step.Version,
+		Implementation: *n.Implementation,
+		Outputs:        n.Step.Outputs,
+		Types:          n.Types,
+		Params:         n.Params,
+	}
+	for _, name := range n.Inputs {
+		port := n.Step.Input(name)
+		list := sources(name)
+		in := worker.Input{Port: *port, Items: make([]worker.Item, 0, len(list))}
+		for _, s := range list {
+			if item, ok := p.item(s); ok {
+				in.Items = append(in.Items, item)
+			}
+		}
+		if !port.Many && len(in.Items) == 0 {
+			if port.Optional {
+				continue
+			}
+			return w, &steps.Failure{
+				Code:    steps.FailUpstream,
+				Message: fmt.Sprintf("%s has no value for its input %s: what it comes from is an optional output that was not made.", n.ID, name),
+			}
+		}
+		w.Inputs = append(w.Inputs, in)
+	}
+	return w, nil
+}
+
+// item is the value of a source; false when it is an optional one that was not
+// given or not made.
+func (p *Past) item(s dag.Source) (worker.Item, bool) {
+	if s.Failed {
+		cause := p.Cause(s.Cause)
+		if cause == nil {
+			cause = &worker.ItemFailure{Node: s.From.Node, Code: steps.FailUpstream, Message: "It failed."}
+		}
+		return worker.Item{Index: s.Index, Failed: cause}, true
+	}
+	at := max(s.Item, 0)
+	if s.From.Node == "" {
+		given := p.Given[s.From.Port]
+		if at >= len(given) {
+			return worker.Item{}, false
+		}
+		in := given[at]
+		return worker.Item{Index: s.Index, URI: in.URI, Size: in.Size, SHA256: in.SHA256, Format: in.Format}, true
+	}
+	for _, made := range p.Made(dag.Task{Node: s.From.Node, Index: s.Task}) {
+		if made.port == s.From.Port && at < len(made.items) {
+			item := made.items[at]
+			item.Index = s.Index
+			return item, true
+		}
+	}
+	return worker.Item{}, false
+}

@@ -1,0 +1,60 @@
+package tasks
+
+import (
+	"fmt"
+
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/steps/worker"
+)
+
+// Starved is the failure of a task that gathers too little to work on, and the
+// first of the failures that it is for, nil when there is none: see [Blame].
+func (p *Past) Starved(n *Node, sources func(port string) []dag.Source) (*steps.Failure, *worker.ItemFailure) {
+	f := &steps.Failure{
+		Code:    steps.FailUpstream,
+		Message: fmt.Sprintf("%s has too little to work on.", n.ID),
+		Hint:    "Look at why the steps before it failed.",
+	}
+	for _, name := range n.Inputs {
+		port := n.Step.Input(name)
+		list := sources(name)
+		if !port.Many || len(list) == 0 {
+			continue
+		}
+		failed, first := 0, (*worker.ItemFailure)(nil)
+		for _, s := range list {
+			if s.Failed {
+				failed++
+				if first == nil {
+					first = p.Cause(s.Cause)
+				}
+			}
+		}
+		if len(list)-failed >= max(port.MinItems, 1) {
+			continue
+		}
+		items := "items"
+		if len(list) == 1 {
+			items = "item"
+		}
+		f.Message = fmt.Sprintf("%s has too little to work on: of the %d %s for its input %s, %d failed.", n.ID, len(list), items, name, failed)
+		if first != nil {
+			f.Message += fmt.Sprintf(" The first, at %s: %s", first.Node, first.Message)
+		}
+		return f, first
+	}
+	return f, nil
+}
+
+// Blame is a failure for want of items as its reader needs it: with the place,
+// exit code and log of origin, the first that failed; f itself when that is
+// not known.
+func Blame(f, origin *steps.Failure) *steps.Failure {
+	if origin == nil {
+		return f
+	}
+	b := *origin
+	b.Code, b.Message, b.Retryable = f.Code, f.Message, f.Retryable
+	return &b
+}
