@@ -13,10 +13,11 @@ type Implementation struct {
 	Title       string            `json:"title,omitempty"`
 	Description string            `json:"description,omitempty"` // what it is good for and what not
 	Image       string            `json:"image,omitempty"`       // container image; empty: runs on the host only
-	Command     []Arg             `json:"command"`
-	Env         map[string]string `json:"env,omitempty"`     // literal values added to the clean environment
-	Collect     map[string]string `json:"collect,omitempty"` // output port → glob below $(work), slash-separated
-	Metrics     string            `json:"metrics,omitempty"` // file below $(work) with the metrics, JSON
+	Command     []Arg             `json:"command,omitempty"`
+	Template    *Foreign          `json:"template,omitempty"` // instead of a command: somebody else's, on Argo
+	Env         map[string]string `json:"env,omitempty"`      // literal values added to the clean environment
+	Collect     map[string]string `json:"collect,omitempty"`  // output port → glob below $(work), slash-separated; of a template: a [Source]
+	Metrics     string            `json:"metrics,omitempty"`  // file below $(work) with the metrics, JSON; of a template: a [Source]
 	Resources   Resources         `json:"resources"`
 	Timeout     time.Duration     `json:"timeout,omitempty"` // of one attempt; 0: DefaultTimeout
 	Retries     Retries           `json:"retries"`

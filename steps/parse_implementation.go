@@ -57,12 +57,21 @@ func decodeImplementation(n *definition.Node, s *Step, used *references) Impleme
 		License:     f.Get("license").Text(),
 		Citation:    f.Get("citation").Text(),
 		Image:       matching(f.Get("image"), imageForm, "Write it like ghcr.io/owner/image:tag."),
-		Metrics:     decodeFile(f.Get("metrics")),
 		Resources:   decodeResources(f.Get("resources")),
 		Timeout:     decodeTimeout(f.Get("timeout")),
 		Retries:     decodeRetries(f.Get("retries")),
 		Pos:         n.KeyPos(),
 	}
+	if template := f.Get("template"); template.Given() {
+		refuseBesides(f)
+		foreign := foreignReader{step: s, used: used}
+		im.Template = foreign.read(template)
+		im.Collect = decodeSources(f.Need("collect"), s)
+		im.Metrics = decodeMeasured(f.Get("metrics"))
+		f.Done()
+		return im
+	}
+	im.Metrics = decodeFile(f.Get("metrics"))
 	command := commandReader{step: s, used: used}
 	im.Command = command.read(f.Need("command"))
 	for _, v := range f.Get("env").Entries() {
@@ -193,6 +202,8 @@ func (c *commandReader) input(n *definition.Node, p Part, alone, group bool) {
 	}
 	c.used.inputs[p.Name] = true
 	switch {
+	case p.Sub == "uri" || p.Sub == "uris":
+		n.Problem(problem.Invalid, fmt.Sprintf("Write $(inputs.%s) for the file itself.", p.Name), "A command is given files; where they lie in the store is for templates of others.")
 	case p.Sub != "" && !port.Many:
 		n.Problem(problem.Cardinality, fmt.Sprintf("Write $(inputs.%s).", p.Name), "%s carries one file; .%s is about inputs that carry many.", p.Name, p.Sub)
 	case p.Sub == "" && port.Many && !alone:
@@ -256,7 +267,21 @@ func decodeVariable(n *definition.Node) string {
 	return value
 }
 
+// decodeCollect reads which files of a command are the outputs.
 func decodeCollect(n *definition.Node, s *Step) map[string]string {
+	return decodePorts(n, s, "the file's path below $(work)", func(entry *definition.Node, port *Port) string {
+		glob := decodeGlob(entry)
+		if glob != "" && port.Many && !wildcard.MatchString(glob) {
+			entry.Problem(problem.Cardinality, "Write a * where the names differ: "+starred(glob)+".",
+				"%s carries many, but %.60q names one file.", port.Name, glob)
+		}
+		return glob
+	})
+}
+
+// decodePorts reads what is said of every output, each by read; what is the
+// kind of thing to say.
+func decodePorts(n *definition.Node, s *Step, what string, read func(*definition.Node, *Port) string) map[string]string {
 	var collect map[string]string
 	named, unknown := map[string]bool{}, false
 	var outputs []string
@@ -271,15 +296,10 @@ func decodeCollect(n *definition.Node, s *Step) map[string]string {
 			continue
 		}
 		named[port.Name] = true
-		glob := decodeGlob(entry)
-		if glob != "" && port.Many && !wildcard.MatchString(glob) {
-			entry.Problem(problem.Cardinality, "Write a * where the names differ: "+starred(glob)+".",
-				"%s carries many, but %.60q names one file.", port.Name, glob)
-		}
 		if collect == nil {
 			collect = map[string]string{}
 		}
-		collect[port.Name] = glob
+		collect[port.Name] = read(entry, port)
 	}
 	// An unknown name most likely stands for the one that is missing.
 	if unknown || n.Shape() != definition.Mapping {
@@ -289,7 +309,7 @@ func decodeCollect(n *definition.Node, s *Step) map[string]string {
 		if named[o.Name] {
 			continue
 		}
-		n.KeyProblem(problem.Missing, fmt.Sprintf("Add %s: and the file's path below $(work).", o.Name),
+		n.KeyProblem(problem.Missing, fmt.Sprintf("Add %s: and %s.", o.Name, what),
 			"The implementation does not say where the output %s is.", o.Name)
 	}
 	return collect
@@ -302,8 +322,11 @@ func starred(glob string) string {
 }
 
 // decodeGlob reads a pattern for files below $(work).
-func decodeGlob(n *definition.Node) string {
-	glob := decodePath(n)
+func decodeGlob(n *definition.Node) string { return checkGlob(n, n.Text()) }
+
+// checkGlob is the pattern that a node holds, if it is one.
+func checkGlob(n *definition.Node, text string) string {
+	glob := checkPath(n, text)
 	if glob == "" {
 		return ""
 	}
@@ -316,16 +339,16 @@ func decodeGlob(n *definition.Node) string {
 }
 
 func decodeFile(n *definition.Node) string {
-	file := decodePath(n)
+	file := checkPath(n, n.Text())
 	if wildcard.MatchString(file) {
 		n.Problem(problem.Invalid, "Name the file.", "%.60q has wildcards; this is one file.", file)
 	}
 	return file
 }
 
-// decodePath reads a slash-separated path that stays below $(work).
-func decodePath(n *definition.Node) string {
-	p := n.Text()
+// checkPath is the slash-separated path that a node holds, if it stays below
+// $(work).
+func checkPath(n *definition.Node, p string) string {
 	within := strings.TrimPrefix(p, "$(work)/")
 	switch {
 	case p == "":

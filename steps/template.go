@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ type Part struct {
 	Kind PartKind
 	Text string // Literal: the text
 	Name string // Input, ParamRef: the port or parameter
-	Sub  string // Input: "", "dir" or "manifest"
+	Sub  string // Input: "", "dir", "manifest"; of a foreign template "uri", "uris" too
 }
 
 // PartKind tells what a part of a template stands for.
@@ -21,7 +22,7 @@ type PartKind int
 
 const (
 	Literal  PartKind = iota
-	InputRef          // $(inputs.x), $(inputs.x.dir), $(inputs.x.manifest)
+	InputRef          // $(inputs.x), $(inputs.x.dir), $(inputs.x.manifest); see [ForeignArgument] too
 	ParamRef          // $(params.y)
 	WorkRef           // $(work)
 )
@@ -66,6 +67,9 @@ func ParseTemplate(s string) (Template, error) {
 	return t, nil
 }
 
+// inputSubs are what can follow the name of an input.
+var inputSubs = []string{"dir", "manifest", "uri", "uris"}
+
 func parseRef(ref string) (Part, error) {
 	kind, name, _ := strings.Cut(ref, ".")
 	switch kind {
@@ -80,7 +84,7 @@ func parseRef(ref string) (Part, error) {
 		}
 	case "inputs":
 		name, sub, dotted := strings.Cut(name, ".")
-		if ValidName(name) && (!dotted || sub == "dir" || sub == "manifest") {
+		if ValidName(name) && (!dotted || slices.Contains(inputSubs, sub)) {
 			return Part{Kind: InputRef, Name: name, Sub: sub}, nil
 		}
 	case "outputs":
