@@ -175,20 +175,7 @@ func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan, f
 	if !s.desk.take(&run, func(f *file) bool { return !f.handed }) {
 		return false
 	}
-	var err error
-	if plan == nil {
-		plan, err = s.store.Plan(ctx, run.ID)
-	}
-	if err == nil {
-		err = s.beginGeneration(ctx, run)
-	}
-	if err == nil {
-		err = s.engine.Submit(ctx, Job{
-			ID: run.ID, Tenant: run.Tenant, Generation: run.Generation, Workflow: run.Workflow,
-			Digest: run.Digest, Plan: plan, Folder: folderOf(run), CreatedAt: run.CreatedAt,
-			Fresh: fresh, Suspended: run.Suspended,
-		})
-	}
+	err := s.submit(ctx, run, plan, fresh)
 	news := s.desk.give(run.ID, err, func(f *file) { f.handed, f.suspended = true, run.Suspended })
 	switch {
 	case err == nil:
@@ -205,6 +192,30 @@ func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan, f
 		s.note(ctx, Observation{Waiting: &waiting}, run)
 	}
 	return false
+}
+
+// submit gives a run to the engine, unless its folder says that it has ended:
+// another process may have seen that.
+func (s *Service) submit(ctx context.Context, run Run, plan *pipelines.Plan, fresh bool) error {
+	if !fresh {
+		if ended, err := s.adoptEnd(ctx, run); err != nil || ended {
+			return err
+		}
+	}
+	if plan == nil {
+		var err error
+		if plan, err = s.store.Plan(ctx, run.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.beginGeneration(ctx, run); err != nil {
+		return err
+	}
+	return s.engine.Submit(ctx, Job{
+		ID: run.ID, Tenant: run.Tenant, Generation: run.Generation, Workflow: run.Workflow,
+		Digest: run.Digest, Plan: plan, Folder: folderOf(run), CreatedAt: run.CreatedAt,
+		Fresh: fresh, Suspended: run.Suspended,
+	})
 }
 
 // Reconcile drives the engine until ctx ends: it takes up the runs that were

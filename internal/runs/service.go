@@ -68,8 +68,9 @@ type Service struct {
 	clock   func() time.Time
 	log     *slog.Logger
 
-	desk *desk
-	ends bells // rung when this process has recorded the end of a run
+	desk  *desk
+	ends  bells // rung when this process has recorded the end of a run
+	looks looks // at run folders
 }
 
 // NewService returns a service.
@@ -106,9 +107,10 @@ func NewService(o Options) (*Service, error) {
 	}, nil
 }
 
-// Get returns a run.
+// Get returns a run. One that another process has claimed below the same root
+// is found by its claim.
 func (s *Service) Get(ctx context.Context, tenant string, id ID) (Run, error) {
-	run, err := s.store.Get(ctx, tenant, id)
+	run, err := s.find(ctx, tenant, id)
 	return shown(run), err
 }
 
@@ -123,7 +125,7 @@ func (s *Service) List(ctx context.Context, f RunFilter) (RunPage, error) {
 
 // Tasks returns a page of a run's tasks.
 func (s *Service) Tasks(ctx context.Context, tenant string, id ID, f TaskFilter) (TaskPage, error) {
-	if _, err := s.store.Get(ctx, tenant, id); err != nil {
+	if _, err := s.find(ctx, tenant, id); err != nil {
 		return TaskPage{}, err
 	}
 	return s.store.Tasks(ctx, id, f)
@@ -131,7 +133,7 @@ func (s *Service) Tasks(ctx context.Context, tenant string, id ID, f TaskFilter)
 
 // Events returns what happened to a run after the event with that number.
 func (s *Service) Events(ctx context.Context, tenant string, id ID, after int64, limit int) ([]Event, error) {
-	if _, err := s.store.Get(ctx, tenant, id); err != nil {
+	if _, err := s.find(ctx, tenant, id); err != nil {
 		return nil, err
 	}
 	return s.store.Events(ctx, id, after, limit)
@@ -139,7 +141,7 @@ func (s *Service) Events(ctx context.Context, tenant string, id ID, after int64,
 
 // PlanOf returns what a run does.
 func (s *Service) PlanOf(ctx context.Context, tenant string, id ID) (*pipelines.Plan, error) {
-	if _, err := s.store.Get(ctx, tenant, id); err != nil {
+	if _, err := s.find(ctx, tenant, id); err != nil {
 		return nil, err
 	}
 	return s.store.Plan(ctx, id)
@@ -268,7 +270,7 @@ func (s *Service) Outputs(ctx context.Context, tenant string, id ID, port, curso
 // Summary returns the summary of a run: the final one when it has ended, else
 // what is known so far.
 func (s *Service) Summary(ctx context.Context, tenant string, id ID) (Summary, error) {
-	run, err := s.store.Get(ctx, tenant, id)
+	run, err := s.find(ctx, tenant, id)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -287,7 +289,7 @@ type LogSelector struct {
 // Logs opens the log of an attempt. What it reads is the step's own output:
 // not to be trusted.
 func (s *Service) Logs(ctx context.Context, tenant string, id ID, sel LogSelector) (io.ReadCloser, error) {
-	run, err := s.store.Get(ctx, tenant, id)
+	run, err := s.find(ctx, tenant, id)
 	if err != nil {
 		return nil, err
 	}
@@ -317,6 +319,9 @@ func (s *Service) Logs(ctx context.Context, tenant string, id ID, sel LogSelecto
 // Cancel asks for a run to be ended, durably, and returns it as it is now.
 // The engine makes it true. Cancelling a run that has ended changes nothing.
 func (s *Service) Cancel(ctx context.Context, tenant string, id ID) (Run, error) {
+	if _, err := s.find(ctx, tenant, id); err != nil {
+		return Run{}, err
+	}
 	run, err := s.store.RequestCancel(ctx, tenant, id)
 	if err == nil {
 		s.desk.wake()
@@ -327,6 +332,9 @@ func (s *Service) Cancel(ctx context.Context, tenant string, id ID) (Run, error)
 // Retry runs a failed or cancelled run again, in place: what has committed
 // stays.
 func (s *Service) Retry(ctx context.Context, tenant string, id ID) (Run, error) {
+	if _, err := s.find(ctx, tenant, id); err != nil {
+		return Run{}, err
+	}
 	run, err := s.store.Retry(ctx, tenant, id)
 	if err != nil {
 		return Run{}, err
@@ -344,6 +352,9 @@ func (s *Service) Wait(ctx context.Context, tenant string, id ID) (Run, error) {
 		timer = time.NewTimer(0)
 	)
 	defer timer.Stop()
+	if _, err := s.find(ctx, tenant, id); err != nil {
+		return Run{}, err
+	}
 	for {
 		run, err := s.waitOnce(ctx, tenant, id, &seen, &p, timer)
 		if err != nil || run.State.Terminal() {

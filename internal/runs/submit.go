@@ -85,6 +85,11 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 	if err != nil {
 		return Submission{}, err
 	}
+	if !claimed {
+		if run.Generation, err = s.generationOf(ctx, folderOf(run)); err != nil {
+			return Submission{}, err
+		}
+	}
 	if err := s.o.failpoint("claimed"); err != nil {
 		return Submission{}, err
 	}
@@ -105,11 +110,16 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 	}
 	if created {
 		s.handOverNow(ctx, run, b.plan, claimed)
+		if !claimed { // it may have ended long ago
+			if run, err = s.store.Get(ctx, run.Tenant, run.ID); err != nil {
+				return Submission{}, err
+			}
+		}
 	}
 	if err := s.o.failpoint("handed"); err != nil {
 		return Submission{}, err
 	}
-	return Submission{Run: run, Created: claimed}, nil
+	return Submission{Run: shown(run), Created: claimed}, nil
 }
 
 // bound is a request that has been found good.
@@ -215,18 +225,6 @@ type meta struct {
 	Plan      *pipelines.Plan   `json:"plan,omitempty"`
 }
 
-// claimOf is a claim as it is read back: who and what, without the plan.
-type claimOf struct {
-	RunID     ID                `json:"run_id"`
-	Tenant    string            `json:"tenant"`
-	RequestID string            `json:"request_id"`
-	Digest    string            `json:"digest"`
-	Workflow  string            `json:"workflow"`
-	Engine    string            `json:"engine"`
-	Labels    map[string]string `json:"labels"`
-	CreatedAt time.Time         `json:"created_at"`
-}
-
 const (
 	metaFormat = "ligase.run/v1"
 	maxMeta    = 256 << 20
@@ -275,16 +273,3 @@ func (s *Service) claim(ctx context.Context, run *Run, plan *pipelines.Plan) (fi
 
 // errTorn is the error of a claim that was not written whole.
 var errTorn = errors.New("not written whole")
-
-// readClaim reads who claimed a run.
-func (s *Service) readClaim(ctx context.Context, id ID) (claimOf, error) {
-	data, err := s.claims.ReadAll(ctx, s.layout.Run(string(id)).Meta(), maxMeta)
-	if err != nil {
-		return claimOf{}, fmt.Errorf("the claim of run %s: %w", id, err)
-	}
-	var c claimOf
-	if err := json.Unmarshal(data, &c); err != nil {
-		return claimOf{}, fmt.Errorf("the claim of run %s is %w: %w", id, errTorn, err)
-	}
-	return c, nil
-}

@@ -28,6 +28,9 @@ func (s *Service) suspend(ctx context.Context, tenant string, id ID, suspended b
 	if _, can := s.engine.(Suspender); !can {
 		return Run{}, fmt.Errorf("%w: the %s engine cannot suspend runs. Cancel the run instead; a retry goes on from what has committed", problem.ErrRefused, s.engine.Name())
 	}
+	if _, err := s.find(ctx, tenant, id); err != nil {
+		return Run{}, err
+	}
 	run, err := s.store.RequestSuspend(ctx, tenant, id, suspended)
 	if err != nil {
 		return Run{}, err
