@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ligase-bio/ligase/e2e/cluster/images"
+	"github.com/ligase-bio/ligase/e2e/cluster/kube"
+)
+
+const pauseImage = "ligase.invalid/pause:e2e"
+
+func executorImage(version string) string { return "quay.io/argoproj/argoexec:" + version }
+
+// clusterImages are what Kubernetes and Argo themselves need in containers:
+// what holds a pod's network, and what goes beside each step.
+func (p places) clusterImages(ctx context.Context) ([]images.Image, error) {
+	pause := filepath.Join(p.buildDir(), "pause")
+	if err := os.MkdirAll(p.buildDir(), 0o755); err != nil {
+		return nil, err
+	}
+	if err := p.logged(ctx, p.repo, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", pause, "./e2e/cluster/pause"); err != nil {
+		return nil, err
+	}
+	return []images.Image{
+		{
+			Name: pauseImage, User: "65535", Entrypoint: []string{"/pause"},
+			Files: []images.File{{Path: "/pause", Source: pause}},
+		},
+		{
+			Name: executorImage(p.argoVersion()), User: "8737", Entrypoint: []string{"argoexec"}, Env: []string{"PATH=/bin"},
+			Files: []images.File{{Path: "/bin/argoexec", Source: p.program("argoexec")}, {Path: "/tmp", Folder: true, Mode: 0o1777}},
+		},
+	}, nil
+}
+
+func (p places) buildDir() string { return filepath.Join(p.cache, "build") }
+
+func (p places) imageOptions() images.Options {
+	return images.Options{Repo: p.repo, Build: p.buildDir(), Prefix: kube.Images, Tag: kube.ImageTag}
+}
+
+// load imports the images that containerd does not have as they are.
+func (c *cluster) load(ctx context.Context, all []images.Image) error {
+	names, err := c.ctr(ctx, "images", "ls", "-q")
+	if err != nil {
+		return err
+	}
+	has := strings.Fields(names)
+	loaded := map[string]string{}
+	if data, err := os.ReadFile(c.in("images.json")); err == nil {
+		if err := json.Unmarshal(data, &loaded); err != nil {
+			return fmt.Errorf("%s: %w", c.in("images.json"), err)
+		}
+	}
+	for _, im := range all {
+		id, err := im.ID()
+		if err != nil {
+			return err
+		}
+		if loaded[im.Name] == id && slices.Contains(has, im.Name) {
+			continue
+		}
+		start := time.Now()
+		if err := c.importImage(ctx, im); err != nil {
+			return err
+		}
+		if old := loaded[im.Name]; slices.Contains(has, old) && old != id {
+			if _, err := c.ctr(ctx, "images", "rm", old); err != nil {
+				return err
+			}
+		}
+		loaded[im.Name] = id
+		data, err := json.MarshalIndent(loaded, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(c.in("images.json"), data, 0o600); err != nil {
+			return err
+		}
+		c.say.step("imported %s in %.1fs", im.Name, time.Since(start).Seconds())
+	}
+	return nil
+}
+
+func (p places) ctr(ctx context.Context, args ...string) (string, error) {
+	return output(ctx, time.Minute, "ctr", append([]string{"--address", p.socket(), "--namespace", "k8s.io"}, args...)...)
+}
+
+// importImage streams the archive: an image is never a file here.
+func (p places) importImage(ctx context.Context, im images.Image) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "ctr", "--address", p.socket(), "--namespace", "k8s.io", "images", "import", "-")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	written := im.Write(in)
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("importing %s: %w: %s", im.Name, err, strings.TrimSpace(said.String()))
+	}
+	return written
+}
+
+// writeImages is the command `images`.
+func writeImages(ctx context.Context, p places, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("images", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	out := flags.String("out", "", "")
+	tag := flags.String("tag", kube.ImageTag, "")
+	if err := flags.Parse(args); err != nil {
+		return errUsage(err.Error())
+	}
+	if *out == "" || flags.NArg() > 0 {
+		return errUsage("images needs --out DIR and takes no more but --tag TAG")
+	}
+	options := p.imageOptions()
+	options.Tag = *tag
+	all, err := images.Project(ctx, options)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		return err
+	}
+	for _, im := range all {
+		name := filepath.Base(strings.TrimSuffix(im.Name, ":"+*tag))
+		path := filepath.Join(*out, name+".tar")
+		if err := writeImage(im, path); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%s  %s\n", path, im.Name)
+	}
+	return nil
+}
+
+func writeImage(im images.Image, path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := im.Write(f); err != nil {
+		return err
+	}
+	return f.Close()
+}

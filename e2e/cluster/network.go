@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// comment is on each rule of ours, which is how `down` knows them.
+const comment = "ligase-e2e"
+
+// rules are our own firewall rules: pods reach the world through this machine;
+// the ports of programs that cannot listen on one address only are closed to
+// other machines, as whoever reaches Argo's server may run anything.
+func rules() [][]string {
+	mark := []string{"-m", "comment", "--comment", comment}
+	all := [][]string{append([]string{"nat", "POSTROUTING", "-s", podNetwork, "!", "-d", podNetwork, "-j", "MASQUERADE"}, mark...)}
+	for _, port := range []string{"2746", "6060"} {
+		all = append(all, append([]string{"filter", "INPUT", "-p", "tcp", "--dport", port,
+			"!", "-s", podNetwork, "-m", "addrtype", "!", "--src-type", "LOCAL", "-j", "DROP"}, mark...))
+	}
+	return all
+}
+
+func command10s(ctx context.Context, name string, args ...string) error {
+	_, err := output(ctx, 10*time.Second, name, args...)
+	return err
+}
+
+// network makes the bridge, before there is a pod, so that the node and S3 can
+// have its address; and the rules.
+func (p places) network(ctx context.Context) error {
+	if _, err := net.InterfaceByName(bridge); err != nil {
+		if err := networkFree(); err != nil {
+			return err
+		}
+		if err := command10s(ctx, "ip", "link", "add", bridge, "type", "bridge"); err != nil {
+			return err
+		}
+	}
+	if err := command10s(ctx, "ip", "addr", "replace", address+"/16", "dev", bridge); err != nil {
+		return err
+	}
+	if err := command10s(ctx, "ip", "link", "set", bridge, "up"); err != nil {
+		return err
+	}
+	for _, r := range rules() {
+		table, rest := r[0], r[1:]
+		if command10s(ctx, "iptables", append([]string{"-w", "-t", table, "-C"}, rest...)...) == nil {
+			continue
+		}
+		if err := command10s(ctx, "iptables", append([]string{"-w", "-t", table, "-A"}, rest...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// networkFree refuses when another interface has the pods' addresses.
+func networkFree() error {
+	_, pods, err := net.ParseCIDR(podNetwork)
+	if err != nil {
+		return err
+	}
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, i := range interfaces {
+		addresses, err := i.Addrs()
+		if err != nil {
+			return err
+		}
+		for _, a := range addresses {
+			if taken, ok := a.(*net.IPNet); ok && (pods.Contains(taken.IP) || taken.Contains(pods.IP)) {
+				return fmt.Errorf("the interface %s has %s, and the cluster needs %s: remove that network first (podman's default is one: `podman network ls`)", i.Name, taken, podNetwork)
+			}
+		}
+	}
+	return nil
+}
+
+// removeNetwork takes away the bridge, our rules and kube-proxy's.
+func (p places) removeNetwork(ctx context.Context) error {
+	var all []error
+	if _, err := net.InterfaceByName(bridge); err == nil {
+		all = append(all, command10s(ctx, "ip", "link", "delete", bridge))
+	}
+	for _, r := range rules() {
+		table, rest := r[0], r[1:]
+		for command10s(ctx, "iptables", append([]string{"-w", "-t", table, "-C"}, rest...)...) == nil {
+			if err := command10s(ctx, "iptables", append([]string{"-w", "-t", table, "-D"}, rest...)...); err != nil {
+				all = append(all, err)
+				break
+			}
+		}
+	}
+	return errors.Join(append(all, p.removeProxyRules(ctx))...)
+}
+
+// removeProxyRules takes away what kube-proxy leaves when it ends. Its own
+// --cleanup forgets the chain by which it notices that rules were flushed.
+func (p places) removeProxyRules(ctx context.Context) error {
+	rules, err := output(ctx, 10*time.Second, "iptables-save")
+	if err != nil || !strings.Contains(rules, ":KUBE-") {
+		return err
+	}
+	if _, err := output(ctx, time.Minute, p.program("kube-proxy"), "--cleanup"); err != nil {
+		return err
+	}
+	for _, table := range []string{"mangle", "nat", "filter"} {
+		rules, err := output(ctx, 10*time.Second, "iptables-save", "-t", table)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(rules, ":KUBE-PROXY-CANARY ") {
+			continue
+		}
+		if err := command10s(ctx, "iptables", "-w", "-t", table, "-X", "KUBE-PROXY-CANARY"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
