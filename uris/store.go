@@ -30,10 +30,10 @@ type Opener func(ctx context.Context, bucket string, cfg BucketConfig) (*blob.Bu
 // BucketConfig is the installation's configuration of one bucket; none of it
 // can come from a URI.
 type BucketConfig struct {
-	Endpoint     string // base URL of the service; empty: the provider's own
-	Region       string
-	UsePathStyle bool // the bucket is in the URL's path and not in its host name
-	DisableHTTPS bool
+	Endpoint     string `json:"endpoint,omitempty"` // base URL of the service; empty: the provider's own
+	Region       string `json:"region,omitempty"`
+	UsePathStyle bool   `json:"use_path_style,omitempty"` // the bucket is in the URL's path and not in its host name
+	DisableHTTPS bool   `json:"disable_https,omitempty"`
 }
 
 // Options configure a Store.
@@ -60,8 +60,8 @@ type Options struct {
 // Root is a folder that the store may use. A file root that may be written is
 // made when it is first used.
 type Root struct {
-	URI   URI
-	Write bool
+	URI   URI  `json:"uri"`
+	Write bool `json:"write,omitempty"`
 }
 
 // Store reads and writes objects by URI. It is safe for concurrent use.
