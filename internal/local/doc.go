@@ -33,6 +33,9 @@
 // hours are dear, and a retry of the run uses every commit), then the run is
 // failed with that first failure. Cancel ends them at once.
 //
-// An attempt that died with the engine has not failed: it is not counted
-// against the limit.
+// What was spent of a task's attempts is read back from the run folder when
+// another engine goes on with the run; a retry of the run begins anew. An
+// attempt that died with the engine has not failed: it is not counted against
+// the limit. But a task that outlives [enginesMost] engines more than its limit
+// fails: it may be what ends them.
 package local

@@ -22,7 +22,8 @@ type run struct {
 	// Known once the run folder has been looked at.
 	nodes    map[string]*node
 	frontier *dag.Frontier
-	attempts map[dag.Task]int                 // highest number that the run folder knows
+	attempts map[dag.Task]int                 // highest number that is known of
+	spent    map[dag.Task]spent               // under engines before this one
 	past     tasks.Past                       // what tasks are made from
 	outputs  map[dag.Task]tasks.Made          // of what has committed
 	causes   map[dag.Task]*worker.ItemFailure // of what failed
@@ -164,6 +165,10 @@ func (e *Engine) advance(r *run, first event, committed map[dag.Task]*steps.Resu
 				todo = append(todo, e.fail(t, e.unschedulable(t)))
 				continue
 			}
+			if f := r.exhausted(t); f != nil {
+				todo = append(todo, e.fail(t, f))
+				continue
+			}
 			e.enqueue(t)
 		}
 	}
@@ -174,7 +179,7 @@ func (e *Engine) advance(r *run, first event, committed map[dag.Task]*steps.Resu
 }
 
 func (e *Engine) newTask(r *run, d dag.Task) *task {
-	return &task{run: r, node: r.nodes[d.Node], index: d.Index, attempt: r.attempts[d]}
+	return &task{run: r, node: r.nodes[d.Node], index: d.Index, attempt: r.attempts[d], failures: r.spent[d].failures}
 }
 
 // succeed records a commit and says what follows.

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,7 +63,7 @@ func (e *Engine) begin(r *run) {
 		d.surveys <- struct{}{}
 		defer func() { <-d.surveys }()
 		nodes, root, failure := prepare(r.job, slots)
-		var found tasks.Survey
+		var found past
 		if failure == nil {
 			found, failure = e.surveyed(d, r)
 		}
@@ -83,13 +82,8 @@ func (e *Engine) begin(r *run) {
 			e.broken(r, failure)
 			return
 		}
-		r.nodes, r.past, r.attempts, r.frontier = nodes, r.pastOf(root), found.Attempts, frontier
-		for key, n := range d.attempts {
-			if key.run == r.job.ID {
-				t := dag.Task{Node: key.node, Index: key.index}
-				r.attempts[t] = max(r.attempts[t], n)
-			}
-		}
+		r.nodes, r.past, r.frontier = nodes, r.pastOf(root), frontier
+		r.attempts, r.spent = found.attempts, found.spent
 		if n, left := len(found.Committed), len(r.attempts); n > 0 || left > 0 || len(found.Torn) > 0 {
 			message := fmt.Sprintf("%s had committed; the run goes on from there.", count(n, "task"))
 			if len(found.Torn) > 0 {
@@ -103,11 +97,18 @@ func (e *Engine) begin(r *run) {
 	})
 }
 
-// survey looks at a run's folder. Commit records that were cut off are moved
+// past is what engines before this one have left of a run.
+type past struct {
+	tasks.Survey
+	attempts map[dag.Task]int // highest number, also of those that left a private folder only
+	spent    map[dag.Task]spent
+}
+
+// look finds out a run's past. Commit records that were cut off are moved
 // away, so that their tasks can commit again.
-func survey(ctx context.Context, store *uris.Store, job runs.Job) (tasks.Survey, error) {
-	found, err := tasks.TakeSurvey(ctx, store, job.Folder)
-	if err != nil {
+func (d *drive) look(store *uris.Store, job runs.Job) (found past, err error) {
+	ctx := d.ctx
+	if found.Survey, err = tasks.TakeSurvey(ctx, store, job.Folder); err != nil {
 		return found, err
 	}
 	for _, t := range found.Torn {
@@ -117,15 +118,23 @@ func survey(ctx context.Context, store *uris.Store, job runs.Job) (tasks.Survey,
 			return found, err
 		}
 	}
-	return found, nil
+	found.attempts = found.Attempts
+	for key, n := range d.attempts {
+		t := dag.Task{Node: key.node, Index: key.index}
+		if key.run == job.ID && found.Committed[t] == nil {
+			found.attempts[t] = max(found.attempts[t], n)
+		}
+	}
+	found.spent, err = spentBefore(ctx, store, job, found.Survey, found.attempts)
+	return found, err
 }
 
-// surveyed takes the survey of a run, again and again while the store is away.
+// surveyed looks at a run's past, again and again while the store is away.
 // A failure that is not for waiting comes back.
-func (e *Engine) surveyed(d *drive, r *run) (tasks.Survey, *steps.Failure) {
+func (e *Engine) surveyed(d *drive, r *run) (past, *steps.Failure) {
 	backoff := Backoff{Base: 100 * time.Millisecond, Max: 5 * time.Second}
 	for failures := 1; ; failures++ {
-		found, err := survey(d.ctx, e.options.Blobs, r.job)
+		found, err := d.look(e.options.Blobs, r.job)
 		var failure *steps.Failure
 		switch {
 		case err == nil:
