@@ -33,10 +33,9 @@ const unsyncedMost = 256
 // together, instead of within each task is what makes short tasks fast.
 type quay struct {
 	waiting []moored
-	commits int       // not durable yet: in waiting, and being synced
-	syncing bool      // some have left waiting and are not in the outbox yet
-	due     time.Time // when to begin; zero: nothing waits
-	wake    chan struct{}
+	commits int  // not durable yet: in waiting, and being synced
+	syncing bool // some have left waiting and are not in the outbox yet
+	alarm        // for the next sync
 }
 
 const (
@@ -54,7 +53,7 @@ type moored struct {
 	folder uris.RunFolder
 }
 
-func newQuay() quay { return quay{wake: make(chan struct{}, 1)} }
+func newQuay() quay { return quay{alarm: newAlarm()} }
 
 func isCommit(o runs.Observation) bool {
 	return o.Task != nil && o.Task.State == runs.Succeeded && o.Task.Result != nil
@@ -71,41 +70,18 @@ func (q *quay) add(o runs.Observation, f uris.RunFolder, within time.Duration) {
 	if isCommit(o) {
 		q.commits++
 	}
-	due := time.Now().Add(within)
-	if q.due.IsZero() || due.Before(q.due) {
-		q.due = due
-		select {
-		case q.wake <- struct{}{}:
-		default:
-		}
-	}
+	q.within(within)
 }
 
 // keepDurable makes commits durable until ctx ends. An error is for good:
 // after a failed sync nobody knows what is on the disk, and to try again would
 // only hide it.
-func (e *Engine) keepDurable(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		e.mu.Lock()
-		due, wake := e.quay.due, e.quay.wake
-		e.mu.Unlock()
-		var ripe <-chan time.Time
-		if !due.IsZero() {
-			timer.Reset(time.Until(due))
-			ripe = timer.C
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-wake:
-		case <-ripe:
-			if err := e.makeDurable(); err != nil {
-				return err
-			}
-		}
-	}
+func (e *Engine) keepDurable(ctx context.Context) (err error) {
+	e.whenDue(ctx, &e.quay.alarm, func() bool {
+		err = e.makeDurable()
+		return err != nil
+	})
+	return err
 }
 
 // makeDurable brings the commits on the quay to the disk (objects, then
@@ -114,7 +90,8 @@ func (e *Engine) makeDurable() error {
 	e.mu.Lock()
 	q := &e.quay
 	batch := q.waiting
-	q.waiting, q.due, q.syncing = nil, time.Time{}, true
+	q.waiting, q.syncing = nil, true
+	q.off()
 	e.mu.Unlock()
 
 	commits, err := syncCommits(batch)
@@ -130,7 +107,7 @@ func (e *Engine) makeDurable() error {
 		e.out.add(o.Observation)
 	}
 	if len(batch) > 0 {
-		e.out.kick(atOnce)
+		e.out.within(atOnce)
 	}
 	e.dispatch() // which too many commits may have held back
 	return nil

@@ -32,12 +32,11 @@ type outbox struct {
 	pending []runs.Observation
 	latest  map[taskKey]int   // where a task's status stands in pending
 	touched map[*run]struct{} // runs whose counts may have changed
-	due     time.Time         // when the next batch goes; zero: nothing to send
-	wake    chan struct{}
+	alarm                     // for the next batch
 }
 
 func newOutbox() outbox {
-	return outbox{latest: map[taskKey]int{}, touched: map[*run]struct{}{}, wake: make(chan struct{}, 1)}
+	return outbox{latest: map[taskKey]int{}, touched: map[*run]struct{}{}, alarm: newAlarm()}
 }
 
 // tell puts an observation of a run into the outbox.
@@ -48,7 +47,7 @@ func (e *Engine) tell(r *run, o runs.Observation, within time.Duration) {
 		return
 	}
 	e.out.add(o)
-	e.out.kick(within)
+	e.out.within(within)
 }
 
 // event tells of something that happened to a run.
@@ -75,22 +74,10 @@ func (b *outbox) touch(r *run) {
 		return
 	}
 	b.touched[r] = struct{}{}
-	b.kick(soon)
+	b.within(soon)
 }
 
 func (b *outbox) forget(r *run) { delete(b.touched, r) }
-
-func (b *outbox) kick(within time.Duration) {
-	due := time.Now().Add(within)
-	if !b.due.IsZero() && !due.Before(b.due) {
-		return
-	}
-	b.due = due
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
-}
 
 // collect empties the outbox, adding the counts of the runs that were touched.
 func (e *Engine) collect() []runs.Observation {
@@ -112,7 +99,8 @@ func (e *Engine) collect() []runs.Observation {
 		b.add(o)
 	}
 	batch := b.pending
-	b.pending, b.due = nil, time.Time{}
+	b.pending = nil
+	b.off()
 	clear(b.latest)
 	clear(b.touched)
 	return batch
@@ -133,28 +121,12 @@ func (e *Engine) waiting(r *run) string {
 
 // deliver hands observations to the sink until ctx ends, and returns what the
 // sink had not taken by then.
-func (e *Engine) deliver(ctx context.Context, sink runs.Sink) []runs.Observation {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		e.mu.Lock()
-		due, wake := e.out.due, e.out.wake
-		e.mu.Unlock()
-		var ripe <-chan time.Time
-		if !due.IsZero() {
-			timer.Reset(time.Until(due))
-			ripe = timer.C
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-wake:
-		case <-ripe:
-			if left := e.send(ctx, sink, e.collect()); len(left) > 0 {
-				return left
-			}
-		}
-	}
+func (e *Engine) deliver(ctx context.Context, sink runs.Sink) (left []runs.Observation) {
+	e.whenDue(ctx, &e.out.alarm, func() bool {
+		left = e.send(ctx, sink, e.collect())
+		return len(left) > 0
+	})
+	return left
 }
 
 // send gives the sink a batch, in pieces, again and again until it takes
