@@ -118,8 +118,14 @@ func TestAReplicaKnowsWhatAnotherHasRun(t *testing.T) {
 			_, err := s.Tasks(t.Context(), "suite", id, runs.TaskFilter{})
 			return err
 		},
-		"events":  func(s *runs.Service, id runs.ID) error { _, err := s.Events(t.Context(), "suite", id, 0, 0); return err },
-		"outputs": func(s *runs.Service, id runs.ID) error { _, err := s.Outputs(t.Context(), "suite", id, "", "", 0); return err },
+		"events": func(s *runs.Service, id runs.ID) error {
+			_, err := s.Events(t.Context(), "suite", id, 0, 0)
+			return err
+		},
+		"outputs": func(s *runs.Service, id runs.ID) error {
+			_, err := s.Outputs(t.Context(), "suite", id, "", "", 0)
+			return err
+		},
 		"cancel":  func(s *runs.Service, id runs.ID) error { _, err := s.Cancel(t.Context(), "suite", id); return err },
 		"suspend": func(s *runs.Service, id runs.ID) error { _, err := s.Suspend(t.Context(), "suite", id); return err },
 		"wait":    func(s *runs.Service, id runs.ID) error { _, err := s.Wait(t.Context(), "suite", id); return err },
