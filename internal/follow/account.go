@@ -1,0 +1,206 @@
+package follow
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/internal/tasks"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/steps/worker"
+)
+
+// Account follows one run through its graph. It is not safe for concurrent
+// use.
+type Account struct {
+	job      runs.Job
+	frontier *dag.Frontier
+	tell     func(runs.Observation)
+	now      func() time.Time
+
+	causes  map[dag.Task]*worker.ItemFailure // of what failed
+	first   map[string]*steps.Failure        // by node: its first failure, log and all
+	failure *steps.Failure                   // what decides the run, once aborted
+	aborted bool
+}
+
+// Open starts the account of a job and returns the tasks that can start at
+// once. What happens is given to tell, with neither run nor time set.
+func Open(job runs.Job, now func() time.Time, tell func(runs.Observation)) (*Account, []dag.Task) {
+	a := &Account{
+		job: job, tell: tell, now: now,
+		causes: map[dag.Task]*worker.ItemFailure{}, first: map[string]*steps.Failure{},
+	}
+	frontier, change := job.Plan.Compiled.Graph().NewFrontier(tasks.Given(job.Plan))
+	a.frontier = frontier
+	return a, a.take(change, nil)
+}
+
+// Succeed records a commit and returns the tasks that can start now.
+func (a *Account) Succeed(t dag.Task, result *steps.Result) []dag.Task {
+	a.tell(runs.Observation{Task: &runs.TaskStatus{
+		Node: t.Node, Index: t.Index, Attempt: result.Attempt, State: runs.Succeeded,
+		Fraction: 1, Result: result, StartedAt: result.StartedAt, FinishedAt: result.FinishedAt,
+	}})
+	_, counts := tasks.Keep(a.job.Plan.Compiled.StepOf(t.Node), result)
+	change, err := a.frontier.Succeed(t, counts)
+	if err != nil {
+		a.bug(t, err)
+		return nil
+	}
+	return a.take(change, nil)
+}
+
+// Fail records that a task failed for good, in the attempt that f names, and
+// returns the tasks that can start now.
+func (a *Account) Fail(t dag.Task, f *steps.Failure, began, ended time.Time) []dag.Task {
+	cause := a.failed(t, f, began, ended)
+	change, err := a.frontier.Fail(t)
+	if err != nil {
+		a.bug(t, err)
+		return nil
+	}
+	return a.take(change, cause)
+}
+
+// Doom has the run fail with f, whatever its tasks come to.
+func (a *Account) Doom(f *steps.Failure) {
+	if a.failure == nil {
+		a.failure = f
+	}
+	a.aborted = true
+}
+
+// Done reports whether no task is left to run.
+func (a *Account) Done() bool { return a.frontier.Done() }
+
+// Aborted reports whether something failed that was not allowed to, so that
+// nothing more is to start.
+func (a *Account) Aborted() bool { return a.aborted }
+
+// End is what the run came to, once it is done or aborted.
+func (a *Account) End() (runs.State, *steps.Failure) {
+	if a.aborted {
+		return runs.Failed, a.failure
+	}
+	if f := a.empty(); f != nil {
+		return runs.Failed, f
+	}
+	return runs.Succeeded, nil
+}
+
+// Progress counts the run's tasks, of which so many run.
+func (a *Account) Progress(running int) runs.Progress {
+	succeeded, failed, skipped, total := a.frontier.Totals()
+	return runs.Progress{
+		Done: succeeded + failed + skipped, Total: total,
+		Failed: failed, Skipped: skipped, Running: running,
+	}
+}
+
+// take tells what follows by itself from a change that cause led to.
+func (a *Account) take(change dag.Change, cause *worker.ItemFailure) []dag.Task {
+	a.aborted = a.aborted || change.Aborted
+	for _, t := range change.Starved {
+		a.starve(t)
+	}
+	for _, t := range change.Skipped {
+		a.skip(t, cause)
+	}
+	return change.Ready
+}
+
+// failed tells of a task's final failure.
+func (a *Account) failed(t dag.Task, f *steps.Failure, began, ended time.Time) *worker.ItemFailure {
+	placed := *f
+	placed.Node, placed.Index = t.Node, t.Index
+	f = &placed
+	a.tell(runs.Observation{Task: &runs.TaskStatus{
+		Node: t.Node, Index: t.Index, Attempt: f.Attempt, State: runs.Failed,
+		Failure: f, StartedAt: began, FinishedAt: ended,
+	}})
+	cause := &worker.ItemFailure{Node: t.Node, Code: f.Code, Message: f.Message}
+	a.causes[t] = cause
+	if a.first[t.Node] == nil {
+		a.first[t.Node] = f
+	}
+	if node := a.job.Plan.Compiled.Node(t.Node); a.failure == nil && !node.ContinueOnFailure {
+		a.failure = f
+	}
+	return cause
+}
+
+// skip tells that a task will never run.
+func (a *Account) skip(t dag.Task, cause *worker.ItemFailure) {
+	message := "What it needs failed."
+	if cause != nil {
+		message = fmt.Sprintf("What it needs failed at %s: %s", cause.Node, cause.Message)
+	}
+	a.tell(runs.Observation{Task: &runs.TaskStatus{
+		Node: t.Node, Index: t.Index, State: runs.Skipped, Message: message, FinishedAt: a.now(),
+	}})
+}
+
+// starve tells of the failure of a task that gathers too little. The frontier
+// knows of it already.
+func (a *Account) starve(t dag.Task) {
+	compiled := a.job.Plan.Compiled
+	node := tasks.Node{ID: t.Node, Step: compiled.StepOf(t.Node), Inputs: tasks.BoundInputs(compiled.Node(t.Node))}
+	past := tasks.Past{Cause: func(t dag.Task) *worker.ItemFailure { return a.causes[t] }}
+	f, first := past.Starved(&node, func(port string) []dag.Source { return a.frontier.Sources(t, port) })
+	decided := a.failure != nil
+	a.failed(t, f, time.Time{}, a.now())
+	if !decided && a.failure != nil && first != nil && a.first[first.Node] != nil {
+		a.failure = tasks.Blame(f, a.first[first.Node])
+	}
+}
+
+// empty is the failure of a run whose every task was allowed to fail, so that
+// an output that it promises has nothing at all.
+func (a *Account) empty() *steps.Failure {
+	for _, out := range a.job.Plan.Compiled.Outputs {
+		sources := a.frontier.OutputSources(out.Port.Name)
+		failed := 0
+		for _, s := range sources {
+			if s.Failed {
+				failed++
+			}
+		}
+		if len(sources) == 0 || out.Port.Optional || failed < len(sources) {
+			continue
+		}
+		f := &steps.Failure{
+			Code:    steps.FailUpstream,
+			Message: fmt.Sprintf("The output %s has nothing: all of its %s failed.", out.Port.Name, Count(len(sources), "item")),
+			Node:    out.From.Node,
+			Hint:    "Look at why they failed, and retry the run.",
+		}
+		first := a.causes[sources[0].Cause]
+		if first == nil {
+			return f
+		}
+		f.Message += fmt.Sprintf(" The first, at %s: %s", first.Node, first.Message)
+		return tasks.Blame(f, a.first[first.Node])
+	}
+	return nil
+}
+
+// bug ends a run about which the frontier and the engine disagree: better a
+// failed run than one that hangs.
+func (a *Account) bug(t dag.Task, err error) {
+	a.Doom(&steps.Failure{
+		Code:    steps.FailUnknown,
+		Message: fmt.Sprintf("The engine lost track of the run: %v.", err),
+		Hint:    "This is a defect of ligase; please report it. Retrying the run goes on from what has committed.",
+		Node:    t.Node, Index: t.Index, Retryable: true,
+	})
+}
+
+// Count is a number of things in words: "1 item", "3 items".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
