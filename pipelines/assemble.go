@@ -40,6 +40,12 @@ func (c *compiler) assemble(l *level) *Compiled {
 			complete = false
 			continue
 		}
+		if byDefault := s.Implementation(n.use.node.Implementation); byDefault != nil && byDefault != impl {
+			if out.Chosen == nil {
+				out.Chosen = make(map[string]string)
+			}
+			out.Chosen[n.id] = impl.Name
+		}
 		if impl != as.last {
 			as.implementations[impl.Name], as.last = true, impl
 		}

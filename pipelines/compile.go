@@ -68,6 +68,7 @@ func CompileStep(s *steps.Step, r Resolver, o *CompileOptions) (*Compiled, error
 		return nil, err
 	}
 	compiled.Tool.Kind = KindStep
+	compiled.Chosen = nil
 	return compiled, nil
 }
 

@@ -19,6 +19,10 @@ type Compiled struct {
 	Types   *steps.Types           `json:"types"` // those that the ports here speak of, and what they are kinds of
 	Steps   map[string]*steps.Step `json:"steps"` // by "name@version", each with only the implementations used
 	Nodes   []CompiledNode         `json:"nodes"` // in a stable topological order
+	// Chosen are the implementations, by node, that the call chose instead of
+	// the definition's. A step has none: which of its implementations it is
+	// for is what it is.
+	Chosen map[string]string `json:"chosen,omitempty"`
 
 	graph  *dag.Graph
 	digest func() string

@@ -1,0 +1,91 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ligase-bio/ligase/dag"
+)
+
+// The expressions in templates speak of the run's own arguments (which tasks
+// have committed, how many items there are), of an index, and of how tasks
+// ended. What a caller gave is in none of them.
+
+// tag has Argo evaluate an expression.
+func tag(expression string) string { return "{{= " + expression + " }}" }
+
+// index is the index of a lane's tasks, as a text.
+func (l *lane) index() string {
+	if l.outer == nil {
+		return "''"
+	}
+	return "inputs.parameters.index"
+}
+
+// committed says that a node's task of a lane's index has committed in an
+// earlier try at the run. The list is searched as text: that takes no time to
+// speak of, however many lanes ask.
+func (l *lane) committed(node string) string {
+	quoted := `'""'`
+	if l.outer != nil {
+		quoted = `'"' + inputs.parameters.index + '"'`
+	}
+	return fmt.Sprintf("workflow.parameters['%s'] contains (%s)", SkipParameter(node), quoted)
+}
+
+// there says that what a node of the lane gives came to be, now or in an
+// earlier try.
+func (l *lane) there(k *task) string {
+	return fmt.Sprintf("(tasks['%s'].status == 'Succeeded' || %s)", k.name, l.committed(k.node))
+}
+
+// handed says the same of a node of an outer lane.
+func handed(node string) string {
+	return fmt.Sprintf("inputs.parameters['%s'] == 'true'", hasParameter(node))
+}
+
+// hasParameter is the input of a lane that says whether what a node of an outer
+// one gives came to be.
+func hasParameter(node string) string { return "has-" + parameterName(node) }
+
+// when says that a node's task is to run: it has not committed, and nothing
+// that it takes an item of is missing.
+func (t *tree) when(l *lane, k *task) string {
+	conditions := []string{"!(" + l.committed(k.node) + ")"}
+	for _, need := range t.needs(t.compiled.Node(k.node)) {
+		if !need.item || !t.mayMiss[need.node] {
+			continue
+		}
+		switch home := t.home[need.node]; {
+		case home == l:
+			conditions = append(conditions, l.there(t.holder(l, need.node)))
+		case home.holds(l):
+			conditions = append(conditions, handed(need.node))
+		}
+	}
+	return tag(strings.Join(conditions, " && "))
+}
+
+// items lists the indexes of a lane inside this one, as JSON.
+func (t *tree) items(l, in *lane) string {
+	prefix := ""
+	if l.outer != nil {
+		prefix = "inputs.parameters.index + '.' + "
+	}
+	return tag(fmt.Sprintf("toJson(map(0..(%s - 1), %sstring(#)))", t.howMany(l, in.opener), prefix))
+}
+
+// howMany is how many items there are of a scatter. A task that says nothing
+// of it although it succeeded is an error of the expression, and so of the
+// Workflow: no items at all would be a result, and a wrong one.
+func (t *tree) howMany(l *lane, opener dag.Endpoint) string {
+	if opener.Node == "" {
+		return fmt.Sprintf("int(workflow.parameters['%s'])", CountParameter(opener.Port))
+	}
+	if t.home[opener.Node] != l {
+		return fmt.Sprintf("int(tasks['%s'].outputs.parameters.%s)", t.counter(l, opener).name, countOutput)
+	}
+	name := t.holder(l, opener.Node).name
+	return fmt.Sprintf("(%s ? int(fromJSON(workflow.parameters['%s'])[%s]['%s']) : tasks['%s'].status == 'Succeeded' ? int(tasks['%s']?.outputs?.parameters?.['%s'] ?? 'not said') : 0)",
+		l.committed(opener.Node), ReuseParameter(opener.Node), l.index(), opener.Port, name, name, CountParameter(opener.Port))
+}

@@ -1,0 +1,75 @@
+package templates
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/steps/worker"
+)
+
+const (
+	firstSignal    = 128
+	exitKilled     = 137 // SIGKILL, by which the kernel and the kubelet end what takes too much memory
+	exitTerminated = 143 // SIGTERM before the worker could handle it
+	exitNone       = -1  // what Argo has for a pod that ended without one: deleted, evicted, its machine gone
+)
+
+// retries is a step's retries as Argo has them: an expression over how the
+// attempt before ended. There always is a strategy, if with a limit of 0, since
+// only pods of one are told which attempt they are.
+func retries(r steps.Retries) *wfv1.RetryStrategy {
+	limit := intstr.FromString(strconv.Itoa(r.Limit))
+	s := &wfv1.RetryStrategy{Limit: &limit, RetryPolicy: wfv1.RetryPolicyAlways, Expression: "false"}
+	if r.Limit == 0 || len(r.On) == 0 {
+		return s
+	}
+	var codes []int
+	unknown := false
+	for _, class := range r.On {
+		switch class {
+		case steps.FailUnknown:
+			unknown = true
+			continue
+		case steps.FailOOM:
+			codes = append(codes, exitKilled)
+		case steps.FailPreempted:
+			codes = append(codes, exitTerminated, exitNone)
+		}
+		codes = append(codes, worker.ExitCode(class))
+	}
+	if unknown { // all that stands for no other class
+		var others []int
+		for exit := 1; exit < firstSignal; exit++ {
+			if class := worker.CodeOf(exit); class != steps.FailUnknown && !slices.Contains(r.On, class) {
+				others = append(others, exit)
+			}
+		}
+		if !slices.Contains(r.On, steps.FailOOM) {
+			others = append(others, exitKilled)
+		}
+		if !slices.Contains(r.On, steps.FailPreempted) {
+			others = append(others, exitTerminated)
+		}
+		s.Expression = among("not in", others)
+	} else {
+		s.Expression = among("in", codes)
+	}
+	factor := intstr.FromInt32(2)
+	s.Backoff = &wfv1.Backoff{Duration: "5s", Factor: &factor, Cap: "5m"}
+	return s
+}
+
+func among(operator string, codes []int) string {
+	slices.Sort(codes)
+	text := make([]string, len(codes))
+	for i, c := range codes {
+		text[i] = strconv.Itoa(c)
+	}
+	return fmt.Sprintf("asInt(lastRetry.exitCode) %s [%s]", operator, strings.Join(text, ", "))
+}
