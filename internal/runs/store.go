@@ -24,6 +24,9 @@ type Store interface {
 	Get(ctx context.Context, tenant string, id ID) (Run, error)
 	ByRequest(ctx context.Context, tenant, requestID string) (Run, error)
 
+	// Has reports whether the run is there, whoever's it is.
+	Has(ctx context.Context, id ID) (bool, error)
+
 	// Plan returns what the run was created with.
 	Plan(ctx context.Context, id ID) (*pipelines.Plan, error)
 

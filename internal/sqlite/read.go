@@ -28,6 +28,15 @@ func (s *Store) Get(ctx context.Context, tenant string, id runs.ID) (runs.Run, e
 	return r, nil
 }
 
+// Has reports whether the run is there, whoever's it is.
+func (s *Store) Has(ctx context.Context, id runs.ID) (bool, error) {
+	_, err := s.seqOf(ctx, id)
+	if errors.Is(err, problem.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // ByRequest returns the run that a request id was used for.
 func (s *Store) ByRequest(ctx context.Context, tenant, requestID string) (runs.Run, error) {
 	_, r, err := scanRun(s.reads.QueryRowContext(ctx, "SELECT "+runColumns+" FROM runs WHERE tenant = ? AND request_id = ?", tenant, requestID))

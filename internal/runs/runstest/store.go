@@ -201,6 +201,11 @@ func testTenants(t *testing.T, s *storeTest) {
 	wantIs(t, err, problem.ErrNotFound)
 	_, err = s.ByRequest(t.Context(), "b", "one")
 	wantIs(t, err, problem.ErrNotFound)
+	for id, want := range map[runs.ID]bool{run.ID: true, absent: false} {
+		if has, err := s.Has(t.Context(), id); err != nil || has != want {
+			t.Errorf("has %s: %v, want %v; %v", id, has, want, err)
+		}
+	}
 	s.create(t, "b", "one") // the same request id of another tenant is another run
 	page, err := s.List(t.Context(), runs.RunFilter{Tenant: "b"})
 	if err != nil || len(page.Runs) != 1 || page.Runs[0].Tenant != "b" {
