@@ -28,9 +28,9 @@ func fault(path string, err error) error {
 	case sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth:
 		return fmt.Errorf("%s cannot be opened (%v): %w. Make sure that its folder exists and can be written", path, e, problem.ErrUnavailable)
 	case sqlite3.ErrNotADB:
-		return fmt.Errorf("%s is not a database: %w. Move that file away, or use another data folder", path, problem.ErrRefused)
+		return damage{fmt.Errorf("%s is not a database: %w. `ligase reindex` sets it aside and makes a new one of what runs have left in their folders", path, problem.ErrRefused)}
 	case sqlite3.ErrCorrupt:
-		return fmt.Errorf("%s is damaged (%v): %w. Move it away or restore a copy; what runs have committed lies in their folders and is not touched", path, e, problem.ErrUnavailable)
+		return damage{fmt.Errorf("%s is damaged (%v): %w. `ligase reindex` sets it aside and makes a new one of what runs have left in their folders, which is not touched", path, err, problem.ErrUnavailable)}
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }

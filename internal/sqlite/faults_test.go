@@ -201,7 +201,7 @@ func TestRefusedFiles(t *testing.T) {
 			if err := os.WriteFile(path, []byte(strings.Repeat("no database. ", 1000)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"not a database", "Move that file away"}},
+		}, []string{"not a database", "ligase reindex"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
