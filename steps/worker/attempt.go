@@ -202,7 +202,7 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 		defer close(pumped)
 		buf := w.buffers.Get().(*[pumpBuffer]byte)
 		defer w.buffers.Put(buf)
-		pump(r, buf[:], a.log, w.redactor, a.watch)
+		pump(r, buf[:], a.log, w.options.Echo, w.redactor, a.watch)
 	}()
 	if !marksAreFound {
 		a.note()

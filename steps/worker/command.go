@@ -99,15 +99,16 @@ func (a *attempt) value(part steps.Part) (string, error) {
 }
 
 // environment is what the command sees: nothing of ours but PATH, and what
-// the implementation and the engine say, the engine last.
+// the options, the implementation and the engine say, the engine last.
 func (a *attempt) environment() []string {
 	tmp := filepath.Join(a.folder, "tmp")
-	vars := map[string]string{
+	ours := map[string]string{
 		"PATH": a.worker.options.Path,
 		"HOME": tmp, "TMPDIR": tmp,
 		"LANG": "C.UTF-8", "TZ": "UTC",
 	}
-	for _, more := range []map[string]string{a.task.Implementation.Env, a.hooks.Env} {
+	vars := map[string]string{}
+	for _, more := range []map[string]string{a.worker.options.Env, ours, a.task.Implementation.Env, a.hooks.Env} {
 		for k, v := range more {
 			vars[k] = v
 		}

@@ -65,6 +65,13 @@ func CodeOf(exit int) steps.FailureCode {
 	return steps.FailUnknown
 }
 
+// NewFailure makes a failure of a class, with the hint and the prospects that
+// the class has. What is not fit for one line of a terminal is left out of the
+// message.
+func NewFailure(code steps.FailureCode, format string, args ...any) *steps.Failure {
+	return fail(code, format, args...)
+}
+
 // fail makes a failure of a class, with the hint and the prospects of that
 // class.
 func fail(code steps.FailureCode, format string, args ...any) *steps.Failure {

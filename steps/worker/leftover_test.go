@@ -22,14 +22,8 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimVariable); dir != "" {
 		victim(dir)
 	}
-	if os.Getenv(programVariable) != "" {
-		os.Exit(worker.Program{Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}.Main(os.Args[1:]))
-	}
 	os.Exit(m.Run())
 }
-
-// programVariable makes the test program ligase-worker.
-const programVariable = "LIGASE_TEST_PROGRAM"
 
 func victim(dir string) {
 	t := &testing.T{}

@@ -253,9 +253,9 @@ func (l *liveLog) Close() error {
 }
 
 // pump moves what the command prints from the pipe into the log, line by
-// line, letting watch see every line. It returns when the last writer has
+// line, letting watch and echo see every line. It returns when the last writer has
 // closed the pipe, or drain has passed since the pipe's deadline was set.
-func pump(r io.Reader, buf []byte, l *attemptLog, hide *redactor, watch *watcher) {
+func pump(r io.Reader, buf []byte, l *attemptLog, echo io.Writer, hide *redactor, watch *watcher) {
 	held := 0 // bytes at the start of buf that are the beginning of a line
 	for {
 		n, err := r.Read(buf[held:])
@@ -272,6 +272,9 @@ func pump(r io.Reader, buf []byte, l *attemptLog, hide *redactor, watch *watcher
 			clean := hide.redact(have[:whole])
 			watch.see(clean)
 			l.write(clean)
+			if echo != nil {
+				echo.Write(clean) // who listens no more is no reason for the command to fail
+			}
 		}
 		held = copy(buf, have[whole:])
 		if err != nil {

@@ -42,6 +42,14 @@ type Options struct {
 	// asks for. Without it, one that grows over resources.memory is ended
 	// with class oom, as it would be on a cluster. Linux only.
 	Unlimited bool
+	// Env is what commands find in their environment besides what the worker
+	// and the implementation put there, which is over it: in a container the
+	// image's own variables. Nothing of the process's environment gets to a
+	// command by itself.
+	Env map[string]string
+	// Echo is given what commands print, as it comes and with secrets blotted
+	// out; nil: nobody is. What it does not take is lost to it.
+	Echo io.Writer
 	Now       func() time.Time // nil: time.Now
 	Log       *slog.Logger     // nil discards
 }
