@@ -36,6 +36,18 @@ test-race: ## the same under the race detector
 e2e: ## end to end: the built program as a user runs it, and the commands of the README
 	$(GO) test -tags e2e -count=1 ./e2e
 
+.PHONY: cluster-up
+cluster-up: ## a real Kubernetes of one node with Argo and S3 (root; KUBECONFIG: looks at yours); the first time builds for 15 minutes
+	$(GO) run ./e2e/cluster up
+
+.PHONY: cluster-down
+cluster-down: ## take it down again and remove what it kept
+	$(GO) run ./e2e/cluster down
+
+.PHONY: images
+images: ## dist/images/*.tar, for docker load, podman load and ctr images import
+	$(GO) run ./e2e/cluster images --out dist/images --tag $(VERSION)
+
 .PHONY: test-tools
 test-tools: ## against real tools from Debian (installs tm-align)
 	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/...
