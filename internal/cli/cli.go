@@ -240,10 +240,10 @@ func (a *app) root() *cobra.Command {
 		id       string
 		commands []*cobra.Command
 	}{
-		{"run", []*cobra.Command{a.demoCommand(), a.runCommand(), a.planCommand(), a.cancelCommand(), a.retryCommand()}},
+		{"run", []*cobra.Command{a.demoCommand(), a.runCommand(), a.planCommand(), a.cancelCommand(), a.suspendCommand(), a.resumeCommand(), a.retryCommand()}},
 		{"look", []*cobra.Command{a.runsCommand(), a.statusCommand(), a.summaryCommand(), a.outputsCommand(), a.logsCommand(), a.eventsCommand()}},
 		{"define", []*cobra.Command{a.catalogCommand(), a.graphCommand(), a.validateCommand()}},
-		{"", []*cobra.Command{a.engineCommand(), a.baselineCommand(), a.versionCommand()}},
+		{"", []*cobra.Command{a.engineCommand(), a.reindexCommand(), a.baselineCommand(), a.versionCommand()}},
 	} {
 		for _, c := range group.commands {
 			c.GroupID = group.id

@@ -18,9 +18,13 @@ import (
 func (a *app) eventsCommand() *cobra.Command {
 	var after int64
 	var limit int
+	var cluster bool
 	cmd := &cobra.Command{
-		Use:               "events [RUN]",
-		Short:             "show what happened to a run, in order",
+		Use:   "events [RUN]",
+		Short: "show what happened to a run, in order",
+		Long: `Shows what happened to a run, in order. With --cluster it is what the run's
+cluster says of it: events of Kubernetes about its Workflow and pods, as long as
+the cluster keeps them.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,7 +32,15 @@ func (a *app) eventsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			events, err := service.Events(cmd.Context(), tenant, id, after, limit)
+			var events []runs.Event
+			switch {
+			case cluster && after != 0:
+				return usagef("--after goes by the numbers of a run's own events; a cluster's have none.")
+			case cluster:
+				events, err = service.ClusterEvents(cmd.Context(), tenant, id, limit)
+			default:
+				events, err = service.Events(cmd.Context(), tenant, id, after, limit)
+			}
 			if err != nil {
 				return err
 			}
@@ -38,14 +50,10 @@ func (a *app) eventsCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, e := range events {
-				task := ""
-				if e.Node != "" {
-					task = taskName(e.Node, e.Index)
-				}
-				rows = append(rows, []string{e.Time.Local().Format("15:04:05.000"), e.Kind, task, count(e.Attempt), e.Message})
+				rows = append(rows, eventRow(e))
 			}
 			table(a.Out, []string{"TIME", "EVENT", "TASK", "ATTEMPT", "MESSAGE"}, rows)
-			if len(events) == limit {
+			if len(events) == limit && !cluster {
 				fmt.Fprintf(a.Err, "more: ligase events %s --after %d\n", id, events[len(events)-1].Seq)
 			}
 			return nil
@@ -53,7 +61,26 @@ func (a *app) eventsCommand() *cobra.Command {
 	}
 	cmd.Flags().Int64Var(&after, "after", 0, "only events after this sequence number")
 	cmd.Flags().IntVar(&limit, "limit", 500, "most events to show")
+	cmd.Flags().BoolVar(&cluster, "cluster", false, "what the run's cluster says of it")
 	return cmd
+}
+
+// eventRow is an event in a table. What a cluster tells is about an object of
+// its own where it is not about a task, and may have happened often.
+func eventRow(e runs.Event) []string {
+	about := e.Object
+	if e.Node != "" {
+		about = taskName(e.Node, e.Index)
+	}
+	message := e.Message
+	if e.Count > 1 {
+		message += fmt.Sprintf(" (%d times", e.Count)
+		if !e.First.IsZero() {
+			message += " since " + e.First.Local().Format("15:04:05")
+		}
+		message += ")"
+	}
+	return []string{e.Time.Local().Format("15:04:05.000"), e.Kind, about, count(e.Attempt), message}
 }
 
 func (a *app) logsCommand() *cobra.Command {

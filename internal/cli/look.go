@@ -53,6 +53,7 @@ type runStatus struct {
 	Version      string            `json:"version"`
 	Status       runs.State        `json:"status"`
 	Waiting      string            `json:"waiting,omitempty"`
+	Suspended    bool              `json:"suspended,omitempty"`
 	Progress     runs.Progress     `json:"progress"`
 	Generation   int               `json:"generation"`
 	RequestID    string            `json:"request_id,omitempty"`
@@ -64,7 +65,7 @@ type runStatus struct {
 }
 
 func statusJSON(r runs.Run) runStatus {
-	return runStatus{r.ID, r.Workflow, r.Tool.Name, r.Tool.Version, r.State, r.Waiting, r.Progress, r.Generation,
+	return runStatus{r.ID, r.Workflow, r.Tool.Name, r.Tool.Version, r.State, r.Waiting, r.Suspended, r.Progress, r.Generation,
 		r.RequestID, r.Labels, r.CreatedAt, r.StartedAt, r.FinishedAt, r.Failure}
 }
 
@@ -127,7 +128,7 @@ func (a *app) runsCommand() *cobra.Command {
 					fmt.Sprintf("%d/%d", r.Progress.Done, r.Progress.Total), ago(now, r.CreatedAt), duration, labelText(r.Labels)}
 			}
 			table(a.Out, []string{"RUN", "TOOL", "STATE", "DONE", "CREATED", "TOOK", "LABELS"}, rows)
-			if waits := slices.ContainsFunc(page.Runs, func(r runs.Run) bool { return !r.State.Terminal() }); waits && !a.engineRuns() {
+			if waits := slices.ContainsFunc(page.Runs, func(r runs.Run) bool { return !r.State.Terminal() && !r.Suspended }); waits && !a.engineRuns() {
 				fmt.Fprintf(a.Err, "no engine is at work; start one with: %s status RUN --watch\n", a.Program)
 			}
 			if page.Next != "" {
@@ -223,7 +224,9 @@ func (a *app) printStatus(r runs.Run) {
 	if r.Waiting != "" {
 		fmt.Fprintf(a.Out, "  %s\n", r.Waiting)
 	}
-	if !r.State.Terminal() && !a.engineRuns() {
+	if r.Suspended && !r.State.Terminal() && !r.CancelRequested {
+		fmt.Fprintf(a.Out, "  go on:  %s resume %s\n", a.Program, r.ID)
+	} else if !r.State.Terminal() && !a.engineRuns() {
 		fmt.Fprintf(a.Out, "  no engine is at work; start one with: %s status %s --watch\n", a.Program, r.ID)
 	}
 	a.printFailure(r.ID, r.Failure)

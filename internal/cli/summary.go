@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +82,9 @@ func (a *app) summaryCommand() *cobra.Command {
 
 func (a *app) printSummary(run runs.Run, s runs.Summary) {
 	a.printStatus(run)
+	if !s.StaleSince.IsZero() {
+		fmt.Fprintf(a.Out, "  the cluster has not been heard of for %s; this is what was known then\n", took(time.Since(s.StaleSince)))
+	}
 	a.printMetrics(s)
 	a.printOutputs(s)
 	if run.State == runs.Succeeded {

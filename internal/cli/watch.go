@@ -71,7 +71,7 @@ func (a *app) watch(ctx context.Context, service *runs.Service, id runs.ID) (run
 		}
 		// The engine may have been killed, or the machine may have restarted,
 		// since the run was submitted: whoever watches it wants it to go on.
-		if now := time.Now(); now.Sub(ensured) > ensureEvery {
+		if now := time.Now(); now.Sub(ensured) > ensureEvery && (!run.Suspended || run.CancelRequested) {
 			ensured = now
 			if err := a.ensureEngine(ctx); err != nil && ctx.Err() == nil {
 				return run, err
