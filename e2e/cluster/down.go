@@ -28,6 +28,16 @@ func (c *cluster) down(ctx context.Context) error {
 	if err := c.checkState(); err != nil {
 		return err
 	}
+	strays, err := c.strays()
+	if err != nil {
+		return err
+	}
+	// Without a cluster nothing is touched: rules and control groups that look
+	// like ours are those of another Kubernetes.
+	if !c.exists() && len(strays) == 0 {
+		c.say.step("no cluster is up")
+		return nil
+	}
 	if err := c.remove(ctx); err != nil {
 		return err
 	}
@@ -230,16 +240,18 @@ func unescape(path string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(path)
 }
 
+// podGroups are the kubelet's control groups: one, or one for each controller.
+func podGroups() []string {
+	one, _ := filepath.Glob("/sys/fs/cgroup/kubepods")
+	each, _ := filepath.Glob("/sys/fs/cgroup/*/kubepods")
+	return append(one, each...)
+}
+
 // removeCgroups removes the kubelet's groups, which are empty now. The kernel
 // may take a moment to see it.
 func removeCgroups(ctx context.Context) error {
-	roots := func() []string {
-		one, _ := filepath.Glob("/sys/fs/cgroup/kubepods")
-		each, _ := filepath.Glob("/sys/fs/cgroup/*/kubepods")
-		return append(one, each...)
-	}
 	gone := wait(ctx, 10*time.Second, func() bool {
-		for _, root := range roots() {
+		for _, root := range podGroups() {
 			var dirs []string
 			_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 				if err == nil && d.IsDir() {
@@ -251,10 +263,10 @@ func removeCgroups(ctx context.Context) error {
 				_ = os.Remove(dir)
 			}
 		}
-		return len(roots()) == 0
+		return len(podGroups()) == 0
 	})
 	if !gone {
-		return fmt.Errorf("the control groups %s are in use: is there another Kubernetes on this machine?", strings.Join(roots(), ", "))
+		return fmt.Errorf("the control groups %s are in use: is there another Kubernetes on this machine?", strings.Join(podGroups(), ", "))
 	}
 	return nil
 }

@@ -132,6 +132,8 @@ func writeImages(ctx context.Context, p places, args []string, stdout io.Writer)
 	}
 	options := p.imageOptions()
 	options.Tag = *tag
+	// Not where `up` builds, or each would link anew after the other.
+	options.Build = filepath.Join(options.Build, "release")
 	all, err := images.Project(ctx, options)
 	if err != nil {
 		return err

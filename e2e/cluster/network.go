@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -33,11 +34,11 @@ func command10s(ctx context.Context, name string, args ...string) error {
 // network makes the bridge, before there is a pod, so that the node and S3 can
 // have its address; and the rules.
 func (p places) network(ctx context.Context) error {
-	if _, err := net.InterfaceByName(bridge); err != nil {
+	if !p.hasBridge() {
 		if err := networkFree(); err != nil {
 			return err
 		}
-		if err := command10s(ctx, "ip", "link", "add", bridge, "type", "bridge"); err != nil {
+		if err := p.makeBridge(ctx); err != nil {
 			return err
 		}
 	}
@@ -59,8 +60,37 @@ func (p places) network(ctx context.Context) error {
 	return nil
 }
 
-// networkFree refuses when another interface has the pods' addresses.
+// alias is written on the bridge, so that nobody else's is taken for ours:
+// other Kubernetes have bridges of that name, too.
+func (p places) alias() string { return comment + ":" + p.state }
+
+func (p places) hasBridge() bool {
+	alias, err := os.ReadFile("/sys/class/net/" + bridge + "/ifalias")
+	return err == nil && strings.TrimSpace(string(alias)) == p.alias()
+}
+
+// makeBridge gives the bridge its name last: one of that name without the alias
+// is somebody else's.
+func (p places) makeBridge(ctx context.Context) error {
+	if _, err := net.InterfaceByName(newBridge); err != nil { // else an up was killed right here
+		if err := command10s(ctx, "ip", "link", "add", newBridge, "type", "bridge"); err != nil {
+			return err
+		}
+	}
+	if err := command10s(ctx, "ip", "link", "set", newBridge, "alias", p.alias()); err != nil {
+		return err
+	}
+	return command10s(ctx, "ip", "link", "set", newBridge, "name", bridge)
+}
+
+const newBridge = "ligase-e2e-new"
+
+// networkFree refuses when another interface has the bridge's name or the
+// pods' addresses.
 func networkFree() error {
+	if _, err := net.InterfaceByName(bridge); err == nil {
+		return fmt.Errorf("this machine has a network %s of something else, another Kubernetes or another cluster of this program: take that down first, or set KUBECONFIG to use it", bridge)
+	}
 	_, pods, err := net.ParseCIDR(podNetwork)
 	if err != nil {
 		return err
@@ -86,8 +116,11 @@ func networkFree() error {
 // removeNetwork takes away the bridge, our rules and kube-proxy's.
 func (p places) removeNetwork(ctx context.Context) error {
 	var all []error
-	if _, err := net.InterfaceByName(bridge); err == nil {
+	if p.hasBridge() {
 		all = append(all, command10s(ctx, "ip", "link", "delete", bridge))
+	}
+	if _, err := net.InterfaceByName(newBridge); err == nil {
+		all = append(all, command10s(ctx, "ip", "link", "delete", newBridge))
 	}
 	for _, r := range rules() {
 		table, rest := r[0], r[1:]

@@ -92,6 +92,12 @@ func (p places) makeState() error {
 	return os.WriteFile(p.in(marker), []byte("A cluster of `go run ./e2e/cluster`; `down` removes this folder.\n"), 0o600)
 }
 
+// exists says whether there is a cluster, whole or not.
+func (p places) exists() bool {
+	_, err := os.Stat(p.in(marker))
+	return err == nil
+}
+
 // checkState refuses a folder that has something else in it.
 func (p places) checkState() error {
 	entries, err := os.ReadDir(p.state)
@@ -101,7 +107,7 @@ func (p places) checkState() error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(p.in(marker)); err != nil {
+	if !p.exists() {
 		return fmt.Errorf("%s has something in it that is no cluster (no file %s): empty it or set LIGASE_CLUSTER_DIR to another folder", p.state, marker)
 	}
 	return nil

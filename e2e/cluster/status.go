@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,7 @@ import (
 // status prints each component and whether it works. The error says that not
 // all do.
 func (c *cluster) status(ctx context.Context, out io.Writer) error {
-	if _, err := os.Stat(c.in(marker)); err != nil {
+	if !c.exists() {
 		fmt.Fprintln(out, "no cluster is up: run `make cluster-up`")
 		return nil
 	}
@@ -108,8 +109,8 @@ func (c *cluster) startOne(ctx context.Context, name string) error {
 		return err
 	}
 	defer release()
-	if _, err := os.Stat(c.in(marker)); err != nil {
-		return fmt.Errorf("no cluster is up: run `make cluster-up`")
+	if !c.exists() {
+		return errors.New("no cluster is up: run `make cluster-up`")
 	}
 	if err := c.start(ctx, name); err != nil {
 		return err

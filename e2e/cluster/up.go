@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -31,6 +32,9 @@ func (c *cluster) up(ctx context.Context, withImages bool) error {
 	c.say.step("cluster in %s, logs in %s", c.state, c.in("logs"))
 	if err := c.checkState(); err != nil {
 		return err
+	}
+	if !c.exists() && len(podGroups()) > 0 {
+		return errors.New("another Kubernetes runs on this machine: take it down first, or set KUBECONFIG to use it")
 	}
 	if c.anotherBoot() {
 		c.say.step("the machine was started anew since: beginning from nothing")
