@@ -18,6 +18,16 @@ type madePort struct {
 	items []worker.Item
 }
 
+// Count is how many items there are of a port.
+func (m Made) Count(port string) int {
+	for _, p := range m {
+		if p.port == port {
+			return len(p.items)
+		}
+	}
+	return 0
+}
+
 // Keep takes from a commit record what tasks after it need (previews, the
 // larger part, stay behind), and counts the items of the ports that give many
 // and of those that gave nothing, as a [dag.Frontier] wants to be told.

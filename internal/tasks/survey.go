@@ -145,6 +145,13 @@ func LastAttempt(ctx context.Context, store *uris.Store, f uris.RunFolder, t dag
 	return last, err
 }
 
+// FailedAttempts are the attempts of a task that left a failure record, in
+// order.
+func FailedAttempts(ctx context.Context, store *uris.Store, f uris.RunFolder, t dag.Task) ([]int, error) {
+	_, failed, err := traces(ctx, store, f, t)
+	return failed, err
+}
+
 // AttemptNumber reads "attempt-3"; 0 when it is something else.
 func AttemptNumber(name string) int {
 	number, ok := strings.CutPrefix(name, "attempt-")
