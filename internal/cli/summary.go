@@ -137,7 +137,12 @@ func (a *app) printNext(s runs.Summary) {
 		}
 		words := []string{a.Program + " run", n.Tool, quoted(n.Input + "=" + list.URIs[0].String())}
 		for _, p := range t.Inputs {
-			if p.Name != n.Input && !p.Optional {
+			with, known := n.With[p.Name]
+			switch {
+			case p.Name == n.Input || p.Optional:
+			case known:
+				words = append(words, quoted(p.Name+"="+with.String()))
+			default:
 				words = append(words, p.Name+"="+strings.ToUpper(p.Name))
 			}
 		}

@@ -64,8 +64,12 @@ func workflowName(tool, implementation string, id ID) string {
 	return base + suffix
 }
 
-// RequestConflict says that a request id was used for something else.
-func RequestConflict(requestID string, id ID, have, want string) error {
-	return fmt.Errorf("%w: the request id %q belongs to %s, which was submitted with other arguments (plan %s; this call's is %s). Nothing was started. Use a new request id for a new run",
-		problem.ErrConflict, requestID, id, have, want)
+// RequestConflict says that a request id was used for something else, and in
+// which way as far as it is known: difference is a sentence, or "".
+func RequestConflict(requestID string, id ID, have, want, difference string) error {
+	if difference != "" {
+		difference = " " + difference
+	}
+	return fmt.Errorf("%w: the request id %q belongs to %s, which was submitted with other arguments (plan %s; this call's is %s).%s Nothing was started. Use a new request id for a new run",
+		problem.ErrConflict, requestID, id, have, want, difference)
 }

@@ -67,7 +67,11 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 	digest := b.plan.Digest()
 	switch known, err := s.store.ByRequest(ctx, req.Tenant, req.RequestID); {
 	case err == nil && known.Digest != digest:
-		return Submission{}, RequestConflict(req.RequestID, known.ID, known.Digest, digest)
+		other := ""
+		if earlier, err := s.store.Plan(ctx, known.ID); err == nil {
+			other = difference(earlier, b.plan)
+		}
+		return Submission{}, RequestConflict(req.RequestID, known.ID, known.Digest, digest, other)
 	case err == nil:
 		return Submission{Run: shown(known)}, nil
 	case !errors.Is(err, problem.ErrNotFound):
@@ -265,7 +269,11 @@ func (s *Service) claim(ctx context.Context, run *Run, plan *pipelines.Plan) (fi
 	case earlier.RunID != run.ID || earlier.Tenant != run.Tenant || earlier.RequestID != run.RequestID:
 		return false, fmt.Errorf("the folder of run %s: %w, another request has claimed it. Use another request id", run.ID, problem.ErrConflict)
 	case earlier.Digest != run.Digest:
-		return false, RequestConflict(run.RequestID, run.ID, earlier.Digest, run.Digest)
+		other := ""
+		if was, err := pipelines.DecodePlan(earlier.Plan); err == nil {
+			other = difference(was, plan)
+		}
+		return false, RequestConflict(run.RequestID, run.ID, earlier.Digest, run.Digest, other)
 	}
 	run.Workflow, run.Engine, run.Labels, run.CreatedAt = earlier.Workflow, earlier.Engine, earlier.Labels, earlier.CreatedAt
 	return false, nil

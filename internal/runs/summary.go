@@ -83,14 +83,6 @@ func (l *OutputList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// NextStep is something to do with an output: the input port of a tool that
-// it fits.
-type NextStep struct {
-	Tool   string `json:"tool"`
-	Input  string `json:"input"`
-	Output string `json:"output"`
-}
-
 // ResourceURI names a run's summary as a resource.
 func ResourceURI(id ID) string { return fmt.Sprintf("resource://runs/%s/summary", id) }
 
@@ -144,7 +136,7 @@ func (s *Service) facts(ctx context.Context, run Run) (Facts, error) {
 		}
 	}
 	if run.State == Succeeded {
-		f.Next = s.nextSteps(c)
+		f.Next = s.nextSteps(plan, f.Outputs)
 	}
 	return f, nil
 }
@@ -182,38 +174,6 @@ func (s *Service) firstOutputs(ctx context.Context, id ID, c *pipelines.Compiled
 		pages[o.Port.Name] = page
 	}
 	return pages, nil
-}
-
-const (
-	nextOfOutput = 3
-	nextOfAll    = 6
-)
-
-// nextSteps is what can be done with a tool's outputs.
-func (s *Service) nextSteps(c *pipelines.Compiled) []NextStep {
-	var next []NextStep
-	for _, o := range c.Outputs {
-		step := c.StepOf(o.From.Node)
-		if step == nil {
-			continue
-		}
-		p := step.Output(o.From.Port)
-		if p == nil || len(p.Formats) != 1 {
-			continue
-		}
-		n := 0
-		for _, fit := range s.catalog.Next(p.Type, p.Formats[0]) {
-			if n == nextOfOutput || len(next) == nextOfAll {
-				break
-			}
-			if fit.Tool.Name == c.Tool.Name {
-				continue
-			}
-			next = append(next, NextStep{Tool: fit.Tool.Name, Input: fit.Input, Output: o.Port.Name})
-			n++
-		}
-	}
-	return next
 }
 
 // runOf finds a run whose tenant may not be at hand; nil when it is not active.

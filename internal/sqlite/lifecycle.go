@@ -81,7 +81,7 @@ func (t *tx) claimed(run runs.Run) (existing runs.Run, refusal, err error) {
 		return runs.Run{}, nil, err
 	}
 	if existing.Digest != run.Digest {
-		return runs.Run{}, runs.RequestConflict(run.RequestID, existing.ID, existing.Digest, run.Digest), nil
+		return runs.Run{}, runs.RequestConflict(run.RequestID, existing.ID, existing.Digest, run.Digest, ""), nil
 	}
 	return existing, nil, nil
 }
