@@ -21,6 +21,7 @@ import (
 	kubetesting "k8s.io/client-go/testing"
 
 	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/argo/templates"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/steps"
@@ -225,7 +226,7 @@ func TestATemplateThatIsMissingOrOfAnotherVersionEndsTheRun(t *testing.T) {
 		if err != nil || len(wft.Items) != 1 {
 			t.Fatal(wft, err)
 		}
-		wft.Items[0].Annotations[templateDigest] = "of an older one"
+		wft.Items[0].Annotations[templates.AnnotationDigest] = "of an older one"
 		if _, err := l.argo.ArgoprojV1alpha1().WorkflowTemplates(namespace).Update(t.Context(), &wft.Items[0], metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}

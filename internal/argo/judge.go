@@ -102,7 +102,7 @@ func (e *Engine) attemptOf(ctx context.Context, r *run, t dag.Task, pod string, 
 }
 
 // claimOf reads who took the number of an attempt; nil when nobody did.
-func (e *Engine) claimOf(ctx context.Context, r *run, t dag.Task, attempt int) (*claim, error) {
+func (e *Engine) claimOf(ctx context.Context, r *run, t dag.Task, attempt int) (*tasks.Started, error) {
 	return readClaim(ctx, e.options.Blobs, r.Folder, t, attempt)
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/ligase-bio/ligase/internal/argo/templates"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/runs/runstest"
+	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -155,7 +156,7 @@ func (l *lab) apply(c *pipelines.Compiled) {
 	l.Helper()
 	put := func(name, version, digest string) {
 		_ = l.argo.Tracker().Add(&wfv1.WorkflowTemplate{ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: namespace, Annotations: map[string]string{templateVersion: version, templateDigest: digest},
+			Name: name, Namespace: namespace, Annotations: map[string]string{templates.AnnotationVersion: version, templates.AnnotationDigest: digest},
 		}})
 	}
 	for i := range c.Nodes {
@@ -276,7 +277,7 @@ func (l *lab) commit(j runs.Job, t dag.Task, attempt int, counts map[string]int)
 func (l *lab) begin(j runs.Job, t dag.Task, attempt, retry int) {
 	l.Helper()
 	name := workflowName(j)
-	l.put(j.Folder.Started(t.Node, t.Index, attempt), claim{Workflow: name, Pod: podOfTask(name, t, retry)})
+	l.put(j.Folder.Started(t.Node, t.Index, attempt), tasks.Started{Workflow: name, Pod: podOfTask(name, t, retry)})
 }
 
 // fails has a task's pod keep why it failed.

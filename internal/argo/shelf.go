@@ -19,12 +19,6 @@ import (
 	"github.com/ligase-bio/ligase/steps"
 )
 
-// Annotations of templates, as package templates writes them.
-const (
-	templateVersion = "ligase.dev/version" // of the tool
-	templateDigest  = "ligase.dev/digest"  // of the compiled tool
-)
-
 // shelf knows which WorkflowTemplates the cluster has. What it found it
 // believes for a while, as long as that lets runs start; what it did not find,
 // or found to be of another version, it looks for each time.
@@ -67,7 +61,7 @@ func (s *shelf) look(ctx context.Context, name string, good func(copyOf) bool) (
 	if err != nil {
 		return copyOf{}, unavailable("looking for the WorkflowTemplate "+name, err)
 	}
-	c = copyOf{wft.Annotations[templateVersion], wft.Annotations[templateDigest], time.Now()}
+	c = copyOf{wft.Annotations[templates.AnnotationVersion], wft.Annotations[templates.AnnotationDigest], time.Now()}
 	s.mu.Lock()
 	s.found[name] = c
 	s.mu.Unlock()
@@ -151,7 +145,7 @@ func (s *shelf) drifted(name, tool, version string, found copyOf) *steps.Failure
 		what = fmt.Sprintf("version %s of %s, and this run is of %s", orNone(found.version), tool, version)
 	}
 	if found.digest == "" && found.version == "" {
-		what = "nothing that ligase knows: it has no " + templateDigest
+		what = "nothing that ligase knows: it has no " + templates.AnnotationDigest
 	}
 	return failure(steps.FailImage, nil, s.howTo(tool)+" `ligase catalog check` says what differs.", true,
 		"The WorkflowTemplate %s in the namespace %s was rendered from %s. It was not used.", name, s.namespace, what)

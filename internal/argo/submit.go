@@ -18,7 +18,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 
-	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/argo/templates"
 	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -240,11 +239,12 @@ func (e *Engine) argumentsOf(ctx context.Context, r *run, root uris.URI) ([]wfv1
 			return nil, err
 		}
 	}
+	names := templates.ArgumentsOf(r.Plan.Compiled)
 	arguments := []wfv1.Parameter{parameter(templates.TaskParameter, call)}
-	for _, port := range scatteredInputs(r) {
-		arguments = append(arguments, parameter(templates.CountParameter(port), strconv.Itoa(len(r.Plan.Inputs[port]))))
+	for _, port := range slices.Sorted(maps.Keys(names.Count)) {
+		arguments = append(arguments, parameter(names.Count[port], strconv.Itoa(len(r.Plan.Inputs[port]))))
 	}
-	skipped, err := skips(r)
+	skipped, err := skips(r, names)
 	return append(arguments, skipped...), err
 }
 
@@ -269,41 +269,18 @@ func (e *Engine) keepCall(ctx context.Context, r *run, object []byte) error {
 	return nil
 }
 
-// scatteredInputs are the inputs of the tool that scatter, in order: their
-// templates ask how many values they have.
-func scatteredInputs(r *run) []string {
-	graph := r.Plan.Compiled.Graph()
-	var ports []string
-	for _, port := range r.Plan.Compiled.Inputs {
-		for i := range r.Plan.Compiled.Nodes {
-			if slices.Contains(graph.Dims(r.Plan.Compiled.Nodes[i].ID), dag.Endpoint{Port: port.Name}) {
-				ports = append(ports, port.Name)
-				break
-			}
-		}
-	}
-	return ports
-}
-
 // skips are the arguments that keep Argo from running what has committed, and
 // say how many items it gave.
-func skips(r *run) ([]wfv1.Parameter, error) {
-	compiled := r.Plan.Compiled
-	opens := map[string]bool{} // nodes that give a scatter
-	for i := range compiled.Nodes {
-		for _, d := range compiled.Graph().Dims(compiled.Nodes[i].ID) {
-			opens[d.Node] = true
-		}
-	}
+func skips(r *run, names templates.Arguments) ([]wfv1.Parameter, error) {
 	indexes := map[string][]uris.Index{}
 	reuse := map[string]map[uris.Index]map[string]int{}
 	for t, result := range r.past.Committed {
 		indexes[t.Node] = append(indexes[t.Node], t.Index)
-		if !opens[t.Node] {
+		if names.Reuse[t.Node] == "" {
 			continue
 		}
 		counts := map[string]int{}
-		for _, port := range compiled.StepOf(t.Node).Outputs {
+		for _, port := range r.Plan.Compiled.StepOf(t.Node).Outputs {
 			if port.Many {
 				counts[port.Name] = len(result.Outputs[port.Name])
 			}
@@ -320,7 +297,7 @@ func skips(r *run) ([]wfv1.Parameter, error) {
 		if err != nil {
 			return nil, err
 		}
-		arguments = append(arguments, parameter(templates.SkipParameter(node), string(list)))
+		arguments = append(arguments, parameter(names.Skip[node], string(list)))
 		if reuse[node] == nil {
 			continue
 		}
@@ -328,7 +305,7 @@ func skips(r *run) ([]wfv1.Parameter, error) {
 		if err != nil {
 			return nil, err
 		}
-		arguments = append(arguments, parameter(templates.ReuseParameter(node), string(counts)))
+		arguments = append(arguments, parameter(names.Reuse[node], string(counts)))
 	}
 	return arguments, nil
 }
