@@ -234,7 +234,7 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dataDir, "store"), 0o700); err != nil {
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("%w: the data folder cannot be made: %w. Give another with --data DIR", problem.ErrUnavailable, err)
 	}
 	options, err := a.storeOptions(dataDir)
@@ -271,23 +271,58 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 // remote is the engine as seen from a command: another process, started when
 // it is needed.
 func (a *app) remote(dataDir string, blobs *uris.Store) (runs.Engine, error) {
+	args, err := a.engineArgs()
+	if err != nil {
+		return nil, err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("this program's own path: %w", err)
+	}
+	process, err := local.NewRemote(local.RemoteOptions{DataDir: dataDir, Self: self, Args: args, Blobs: blobs})
+	if err != nil || a.config.Engine != config.Argo {
+		return process, err
+	}
+	cluster, err := a.argoEngine(blobs, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newFollower(process, cluster), nil
+}
+
+// engineArgs start an engine process that is set up as this one is. What the
+// environment says it says to both.
+func (a *app) engineArgs() ([]string, error) {
+	c, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	data := c.Data
+	if data == "" {
+		if data, err = a.usersData(); err != nil {
+			return nil, err
+		}
 	}
 	idle := "10s"
 	if given := a.Env("LIGASE_ENGINE_IDLE"); given != "" {
 		idle = given
 	}
-	args := []string{"engine", "--data", dataDir, "--idle", idle}
+	args := []string{"engine", "--engine", string(c.Engine), "--data", data, "--idle", idle}
+	if a.configFile != "" {
+		abs, err := filepath.Abs(a.configFile)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--config", abs)
+	}
 	// Plans carry all that it needs to run them; from the catalog it only
 	// learns what to suggest next.
-	for _, dir := range a.catalogDirs() {
+	for _, dir := range c.Catalogs {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return nil, err
 		}
 		args = append(args, "--catalog", abs)
 	}
-	return local.NewRemote(local.RemoteOptions{DataDir: dataDir, Self: self, Args: args, Blobs: blobs})
+	return args, nil
 }
