@@ -150,21 +150,6 @@ func bootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// oomKills counts the processes that the kernel has killed for memory: of our
-// cgroup, where there is one, and of the machine.
-func oomKills() int64 {
-	var total int64
-	for _, path := range []string{"/proc/vmstat", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"} {
-		b, _ := os.ReadFile(path)
-		for line := range bytes.Lines(b) {
-			if n, ok := bytes.CutPrefix(line, []byte("oom_kill ")); ok {
-				total += number(n)
-			}
-		}
-	}
-	return total
-}
-
 // proportional is the memory of a process with shared pages divided among
 // those that share them (smaps_rollup), in bytes; false when it is not told.
 func proportional(pid int) (int64, bool) {

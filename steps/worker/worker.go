@@ -50,8 +50,8 @@ type Options struct {
 	// Echo is given what commands print, as it comes and with secrets blotted
 	// out; nil: nobody is. What it does not take is lost to it.
 	Echo io.Writer
-	Now       func() time.Time // nil: time.Now
-	Log       *slog.Logger     // nil discards
+	Now  func() time.Time // nil: time.Now
+	Log  *slog.Logger     // nil discards
 }
 
 // Worker executes tasks. It is safe for concurrent use. A worker keeps one
