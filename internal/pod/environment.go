@@ -17,6 +17,8 @@ type Environment struct {
 	Index uris.Index
 	Retry int // how often the Workflow has retried the task
 
+	Attempt, More string // LIGASE_ATTEMPT, LIGASE_MORE: of what collects for a template
+
 	Workflow, WorkflowUID string
 	Pod, Host             string
 
@@ -40,6 +42,7 @@ func readEnvironment(environ []string) (Environment, error) {
 	texts := map[string]*string{
 		"LIGASE_TASK": &e.Task, "LIGASE_PIPELINE": &e.Pipeline, "LIGASE_STEP": &e.Step, "LIGASE_STORE": &e.Store,
 		"LIGASE_NODE": &e.Node, "LIGASE_WORKFLOW": &e.Workflow, "LIGASE_WORKFLOW_UID": &e.WorkflowUID,
+		"LIGASE_ATTEMPT": &e.Attempt, "LIGASE_MORE": &e.More,
 		"LIGASE_POD": &e.Pod, "LIGASE_HOST": &e.Host, "LIGASE_HOME": &e.Home,
 		"ARGO_PROGRESS_FILE": &e.Progress, "PATH": &e.Path,
 	}

@@ -16,6 +16,9 @@ Usage:
                                  beside it
   ligase-worker items NODE PORT  write to $LIGASE_HOME/out/count how many items
                                  NODE gave on PORT
+  ligase-worker stage            bring the inputs of a task to where somebody
+                                 else's template takes them
+  ligase-worker collect          check and commit what such a template made
   ligase-worker --version | --help
 
 On standard output is what the step prints. What this program has to say itself
@@ -29,6 +32,9 @@ Environment, as templates made by "ligase render" set it:
   LIGASE_NODE          the node of the pipeline that the task is of
   LIGASE_INDEX         which item of nested scatters it is, as 3.5; empty for none
   LIGASE_RETRY         how often it was retried by the Workflow, 0 at first
+  LIGASE_ATTEMPT, LIGASE_MORE
+                       of collect: the attempt that stage has claimed, and
+                       whether there can be another
   LIGASE_WORKFLOW, LIGASE_WORKFLOW_UID, LIGASE_POD, LIGASE_HOST
                        where it runs, for the record; a call without a run_id
                        gets one made of the UID

@@ -75,7 +75,11 @@ func (p Program) Main(args []string) int {
 		return p.install(args[1])
 	case args[0] == "items" && len(args) == 3:
 		return p.told(func(ctx context.Context) int { return p.items(ctx, args[1], args[2]) })
-	case args[0] == "install" || args[0] == "items":
+	case args[0] == "stage" && len(args) == 1:
+		return p.told(p.stage)
+	case args[0] == "collect" && len(args) == 1:
+		return p.told(p.collect)
+	case args[0] == "install" || args[0] == "items" || args[0] == "stage" || args[0] == "collect":
 		return p.usage("%s takes other arguments", args[0])
 	}
 	return p.usage("%q is not known", args[0])

@@ -22,6 +22,10 @@ const (
 // about the work are not the work. One that is there and does not read
 // strictly fails the attempt, for then the numbers would be wrong.
 func (a *attempt) measure(c *collected, counts map[string]int) *steps.Failure {
+	return a.measureIn(a.work(), c, counts)
+}
+
+func (a *attempt) measureIn(root string, c *collected, counts map[string]int) *steps.Failure {
 	name := a.task.Implementation.Metrics
 	if name == "" {
 		return nil
@@ -32,7 +36,6 @@ func (a *attempt) measure(c *collected, counts map[string]int) *steps.Failure {
 	if !fs.ValidPath(name) {
 		return bad("are not below the work folder.")
 	}
-	root := a.work()
 	if _, err := os.Lstat(root + "/" + name); errors.Is(err, fs.ErrNotExist) {
 		a.worker.options.Log.Info("no metrics", "run_id", a.task.RunID, "node", a.task.Node, "index", a.task.Index, "file", name)
 		return nil

@@ -60,11 +60,15 @@ func (a *attempt) collect() (*collected, *steps.Failure) {
 
 // find lists the files of a port and checks how many there are.
 func (a *attempt) find(port *steps.Port) ([]output, *steps.Failure) {
-	pattern := a.task.Implementation.Collect[port.Name]
+	return a.findIn(a.work(), a.task.Implementation.Collect[port.Name], port)
+}
+
+// findIn lists the files of a port that lie in a folder.
+func (a *attempt) findIn(folder, pattern string, port *steps.Port) ([]output, *steps.Failure) {
 	if !fs.ValidPath(pattern) {
 		return nil, fail(steps.FailOutputContract, "The implementation says of `%s` to collect %q, which is not a path below the work folder.", port.Name, pattern)
 	}
-	names, err := fs.Glob(os.DirFS(a.work()), pattern)
+	names, err := fs.Glob(os.DirFS(folder), pattern)
 	if err != nil {
 		return nil, fail(steps.FailOutputContract, "The implementation says of `%s` to collect %q, which is not a valid pattern.", port.Name, pattern)
 	}
@@ -80,7 +84,7 @@ func (a *attempt) find(port *steps.Port) ([]output, *steps.Failure) {
 	}
 	slices.SortFunc(names, compareNatural)
 	files := make([]output, len(names))
-	root, err := filepath.EvalSymlinks(a.work())
+	root, err := filepath.EvalSymlinks(folder)
 	if err != nil {
 		return nil, storageFailure("The work folder could not be read", err)
 	}
