@@ -13,6 +13,7 @@ import (
 	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
 )
 
 // Options say where templates run. The zero value will do for tests only: a
@@ -109,16 +110,28 @@ func Render(c *pipelines.Compiled, o Options) (*wfv1.WorkflowTemplate, error) {
 		n := &c.Nodes[0]
 		impl := c.Steps[n.Step].Implementation(n.Implementation)
 		t.Labels[LabelImplementation] = impl.Name
-		if impl.Resources.GPU > 0 {
-			t.Labels[LabelGPU] = "true"
-		}
-		pod, err := podTemplate(c, o)
+		own, err := stepTemplates(c, impl, o)
 		if err != nil {
 			return nil, err
 		}
-		t.Spec.Templates = append(t.Spec.Templates, *pod)
+		t.Spec.Templates = append(t.Spec.Templates, own...)
+		if impl.Resources.GPU > 0 && impl.Template == nil {
+			t.Labels[LabelGPU] = "true"
+		}
 	}
 	return t, nil
+}
+
+// stepTemplates are the template `main` of a step and what it consists of.
+func stepTemplates(c *pipelines.Compiled, impl *steps.Implementation, o Options) ([]wfv1.Template, error) {
+	if impl.Template != nil {
+		return foreignTemplates(c, o)
+	}
+	pod, err := podTemplate(c, o)
+	if err != nil {
+		return nil, err
+	}
+	return []wfv1.Template{*pod}, nil
 }
 
 // Of compiles a step or pipeline of a catalog with the implementations chosen,
