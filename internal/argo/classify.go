@@ -134,7 +134,7 @@ func schedulingProblem(message string) (string, bool) {
 	}
 	short := insufficient.FindAllStringSubmatch(said, -1)
 	if len(short) == 1 && short[0][1] == m[2] {
-		what := short[0][2]
+		what := strings.TrimRight(short[0][2], ".") // the sentence's
 		switch what {
 		case "cpu", "memory", "ephemeral-storage":
 			return fmt.Sprintf("%s/%d nodes have enough free %s", m[1], all, strings.ReplaceAll(what, "-", " ")), true
