@@ -198,12 +198,11 @@ func (a *app) storeOptions(dataDir string) (uris.Options, error) {
 	if err != nil {
 		return uris.Options{}, err
 	}
-	root := c.Root
+	root := c.Argo.Root
 	switch {
-	case !root.IsZero():
-	case c.Engine == config.Argo:
-		return uris.Options{}, usagef("The engine argo keeps runs where its pods can reach them, and no root is set. Set root: s3://bucket/prefix in %s, or %s.", a.configPlace(), config.EnvRoot)
-	default:
+	case c.Engine == config.Argo && root.IsZero():
+		return uris.Options{}, usagef("The engine argo keeps runs where its pods can reach them, and it is not said where. Set argo: {root: s3://bucket/prefix} in %s, or %s.", a.configPlace(), config.EnvRoot)
+	case c.Engine == config.Local:
 		if root, err = uris.FromPath(filepath.Join(dataDir, "store")); err != nil {
 			return uris.Options{}, usagef("The data folder %q cannot be used, because URIs are made of its path: %v Choose another with --data DIR.", dataDir, err)
 		}

@@ -1,13 +1,14 @@
 // Package config is how an installation is set up: one YAML file, over it the
 // environment (LIGASE_…), over that the flags of a command.
 //
-//	engine: argo
-//	root: s3://lab/ligase          # where runs lie; pods must reach it too
+//	engine: argo                   # local, unless said otherwise
 //	allow_roots: [s3://lab/inputs] # what calls may name as inputs besides
 //	catalogs: [./definitions]
 //	buckets:
 //	  s3://: {endpoint: "http://minio:9000", region: us-east-1, use_path_style: true}
-//	argo: {namespace: ligase}
+//	argo:
+//	  root: s3://lab/ligase        # where runs lie; pods must reach it too
+//	  namespace: ligase
 //
 // Credentials are in none of them: they come from where each service's own
 // tools take them.
@@ -40,7 +41,6 @@ const (
 type Config struct {
 	Engine     Engine     // empty: Local
 	Data       string     // absolute path of the data folder; empty: the user's own
-	Root       uris.URI   // where runs lie; zero: the data folder's store, which only Local can use
 	AllowRoots []uris.URI // what calls may name as inputs besides
 	Catalogs   []string   // absolute paths of folders of definitions
 	Buckets    map[string]uris.BucketConfig
@@ -49,12 +49,13 @@ type Config struct {
 
 // ArgoConfig is what the engine argo needs to know.
 type ArgoConfig struct {
-	Namespace  string  // of templates and Workflows; empty: DefaultNamespace
-	Kubeconfig string  // path; empty: as kubectl finds it, in a pod its own identity
-	Context    string  // of the kubeconfig; empty: the current one
-	QPS        float64 // requests a second to the API server; 0: the engine's default
-	Burst      int     // and at once; 0: the engine's default
-	AllowDrift bool    // run templates that differ from the catalog's definitions
+	Root       uris.URI // where runs lie: both this program and the pods read and write there; required
+	Namespace  string   // of templates and Workflows; empty: DefaultNamespace
+	Kubeconfig string   // path; empty: as kubectl finds it, in a pod its own identity
+	Context    string   // of the kubeconfig; empty: the current one
+	QPS        float64  // requests a second to the API server; 0: the engine's default
+	Burst      int      // and at once; 0: the engine's default
+	AllowDrift bool     // run templates that differ from the catalog's definitions
 }
 
 // DefaultNamespace is where the templates of deploy/base are.
@@ -65,7 +66,7 @@ const (
 	EnvFile       = "LIGASE_CONFIG"
 	EnvEngine     = "LIGASE_ENGINE"
 	EnvData       = "LIGASE_DATA"
-	EnvRoot       = "LIGASE_ROOT"
+	EnvRoot       = "LIGASE_ROOT"    // of the engine argo
 	EnvAllowRoots = "LIGASE_ROOTS"   // separated by spaces
 	EnvCatalogs   = "LIGASE_CATALOG" // separated as PATH is
 	EnvNamespace  = "LIGASE_NAMESPACE"
@@ -144,7 +145,6 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 	top := doc.Root().Fields()
 	c.Engine = definition.OneOf(top.Get("engine"), Local, Argo)
 	c.Data = path(top.Get("data"), dir)
-	c.Root = uri(top.Get("root"))
 	for _, n := range top.Get("allow_roots").ListOrOne() {
 		c.AllowRoots = append(c.AllowRoots, uri(n))
 	}
@@ -167,6 +167,7 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 	}
 	argo := top.Get("argo").Fields()
 	c.Argo = ArgoConfig{
+		Root:      uri(argo.Get("root")),
 		Namespace: argo.Get("namespace").Text(), Kubeconfig: path(argo.Get("kubeconfig"), dir), Context: argo.Get("context").Text(),
 		QPS: argo.Get("qps").Float(), Burst: int(argo.Get("burst").Int(0, 100_000)), AllowDrift: argo.Get("allow_drift").Bool(),
 	}
@@ -223,7 +224,7 @@ func (c *Config) environment(getenv func(string) string) (ps problem.Problems) {
 		if err != nil {
 			bad(EnvRoot, "%v", err)
 		}
-		c.Root = u
+		c.Argo.Root = u
 	}
 	if list := strings.Fields(getenv(EnvAllowRoots)); len(list) > 0 {
 		c.AllowRoots = nil

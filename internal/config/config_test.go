@@ -15,12 +15,11 @@ import (
 const sample = `
 engine: argo
 data: state
-root: s3://lab/ligase/
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
 catalogs: [definitions, /srv/definitions]
 buckets:
   s3://: {endpoint: "http://minio:9000", region: us-east-1, use_path_style: true, disable_https: true}
-argo: {namespace: science, kubeconfig: kube.conf, context: lab, qps: 50.5, burst: 90, allow_drift: true}
+argo: {root: s3://lab/ligase/, namespace: science, kubeconfig: kube.conf, context: lab, qps: 50.5, burst: 90, allow_drift: true}
 `
 
 func must(t *testing.T, text string) uris.URI {
@@ -38,13 +37,13 @@ func TestParse(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := Config{
-		Engine: Argo, Data: "/etc/ligase/state", Root: must(t, "s3://lab/ligase"),
+		Engine: Argo, Data: "/etc/ligase/state",
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
 		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
 		Buckets: map[string]uris.BucketConfig{"s3://": {
 			Endpoint: "http://minio:9000", Region: "us-east-1", UsePathStyle: true, DisableHTTPS: true,
 		}},
-		Argo: ArgoConfig{Namespace: "science", Kubeconfig: "/etc/ligase/kube.conf", Context: "lab", QPS: 50.5, Burst: 90, AllowDrift: true},
+		Argo: ArgoConfig{Root: must(t, "s3://lab/ligase"), Namespace: "science", Kubeconfig: "/etc/ligase/kube.conf", Context: "lab", QPS: 50.5, Burst: 90, AllowDrift: true},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b uris.URI) bool { return a == b })); diff != "" {
 		t.Error(diff)
@@ -52,7 +51,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestMistakesAreNamed(t *testing.T) {
-	_, problems := Parse("c.yaml", "/", []byte("engine: slurm\nroots: x\nroot: 's3://b?endpoint=http://evil'\nbuckets: {minio: {endpont: x}}\nargo: {qps: -1}\n"))
+	_, problems := Parse("c.yaml", "/", []byte("engine: slurm\nroots: x\nargo: {root: 's3://b?endpoint=http://evil', qps: -1}\nbuckets: {minio: {endpont: x}}\n"))
 	var got []string
 	for _, p := range problems {
 		got = append(got, p.String())
@@ -67,7 +66,7 @@ func TestMistakesAreNamed(t *testing.T) {
 func TestEnvironmentIsOverTheFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(file, []byte("engine: argo\nroot: s3://lab/b\nargo: {namespace: x, qps: 3}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("engine: argo\nargo: {root: s3://lab/b, namespace: x, qps: 3}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{EnvFile: file, EnvEngine: "local", EnvRoot: "s3://other/d/", EnvNamespace: "y"}
@@ -75,7 +74,7 @@ func TestEnvironmentIsOverTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read != file || got.Engine != Local || got.Root != must(t, "s3://other/d") || got.Argo.Namespace != "y" || got.Argo.QPS != 3 {
+	if read != file || got.Engine != Local || got.Argo.Root != must(t, "s3://other/d") || got.Argo.Namespace != "y" || got.Argo.QPS != 3 {
 		t.Errorf("%+v of %s", got, read)
 	}
 	env[EnvEngine] = "slurm"
