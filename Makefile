@@ -33,8 +33,8 @@ test-race: ## the same under the race detector
 	$(GO) test -race -timeout 20m ./...
 
 .PHONY: e2e
-e2e: ## end to end: the built program as a user runs it, and the commands of the README
-	$(GO) test -tags e2e -count=1 ./e2e
+e2e: ## end to end: the README's commands, then Argo on a real cluster (its own: Linux and root; or KUBECONFIG)
+	.ci/e2e
 
 .PHONY: cluster-up
 cluster-up: ## a real Kubernetes of one node with Argo and S3 (root; KUBECONFIG: looks at yours); the first time builds for 15 minutes
