@@ -68,7 +68,7 @@ func (w *workflow) asUser(t *testing.T, p *process) {
 
 // A step cannot read the credentials of the worker beside it.
 func TestWorkersEnvironmentIsHidden(t *testing.T) {
-	w := own(t, shell("spy", `{ cat /proc/$PPID/environ || echo no; cat /proc/$PPID/mem || echo no; } >"$1"/out.txt 2>&1`, "")).workflow("spy", nil, pipelines.Arguments{})
+	w := own(t, shell("spy", `{ tr '\0' ' ' </proc/$PPID/environ; cat </proc/$PPID/mem; } >"$1"/out.txt 2>&1; exit 0`, "")).workflow("spy", nil, pipelines.Arguments{})
 	w.put("x", "") // the root is there
 	spy := dag.Task{Node: "spy"}
 	p := w.pod(spy, "AWS_SECRET_ACCESS_KEY=very-secret")
