@@ -32,7 +32,7 @@ func (t *tree) arguments() ([]wfv1.Parameter, error) {
 		return p
 	}
 	list := []wfv1.Parameter{
-		argument(TaskParameter, "", `What to work on, as JSON: {"inputs": {"x": "s3://bucket/file"}, "params": {"y": 1}}.`),
+		argument(TaskParameter, "", "What to work on, as JSON: inputs, from name to URI, and params, from name to value."),
 		argument(PipelineParameter, packed, "What is run, packed. Leave it as it is."),
 	}
 	for _, in := range t.compiled.Inputs {
@@ -155,23 +155,37 @@ func (t *tree) dagTask(l *lane, k *task) (wfv1.DAGTask, error) {
 	return out, nil
 }
 
-// needsEnd reports whether a lane's DAG must end with a task that succeeds
-// when all that may not fail did. To Argo a DAG ends as its last tasks did, and
-// one that was left out as what it waited for: after a failure that was allowed
-// a lane would count as failed.
+// needsEnd reports whether a lane's DAG must end with a task that succeeds if,
+// and only if, all that may not fail did. To Argo a DAG ends as its last tasks
+// did, and one that was left out as what ran before it, be that in a lane. So
+// the DAG would fail with a failure that was allowed, when what is last and was
+// left out may not fail; and it would succeed in spite of one that was not,
+// when what is last may fail.
 func (t *tree) needsEnd(l *lane) bool {
 	return slices.ContainsFunc(l.tasks, func(k *task) bool {
-		return len(k.feeds) == 0 && !t.tolerates(k) && t.afterTolerated(k)
+		switch {
+		case len(k.feeds) > 0:
+			return false
+		case t.tolerates(k):
+			return anyBefore(k, func(a *task) bool { return !t.tolerates(a) })
+		}
+		return anyBefore(k, t.toleratesInside)
 	})
 }
 
+// tolerates reports whether a task may fail.
 func (t *tree) tolerates(k *task) bool {
 	return k.node != "" && t.compiled.Node(k.node).ContinueOnFailure
 }
 
-// afterTolerated reports whether a task waits, however indirectly, for one that
-// may fail.
-func (t *tree) afterTolerated(k *task) bool {
+// toleratesInside is the same of a task that may be a lane.
+func (t *tree) toleratesInside(k *task) bool {
+	return t.tolerates(k) || k.lane != nil && slices.ContainsFunc(k.lane.tasks, t.toleratesInside)
+}
+
+// anyBefore reports whether a task waits, however indirectly, for one of a
+// kind.
+func anyBefore(k *task, is func(*task) bool) bool {
 	seen := map[*task]bool{}
 	var search func(k *task) bool
 	search = func(k *task) bool {
@@ -179,7 +193,7 @@ func (t *tree) afterTolerated(k *task) bool {
 			return false
 		}
 		seen[k] = true
-		return slices.ContainsFunc(k.after, func(a *task) bool { return t.tolerates(a) || search(a) })
+		return slices.ContainsFunc(k.after, func(a *task) bool { return is(a) || search(a) })
 	}
 	return search(k)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -154,6 +155,48 @@ func Of(cat *catalog.Catalog, tool string, implementations map[string]string, o 
 		t.Annotations["workflows.argoproj.io/description"] = about.Description
 	}
 	return t, nil
+}
+
+// For renders a step or pipeline of a catalog with the implementations chosen,
+// by node or step name, and behind it what it refers to: each of a pipeline's
+// steps, in the version that the pipeline uses. Of a step without a choice it
+// renders every implementation.
+func For(cat *catalog.Catalog, tool string, implementations map[string]string, o Options) ([]*wfv1.WorkflowTemplate, error) {
+	c, err := cat.Compile(tool, implementations)
+	if err != nil {
+		return nil, err
+	}
+	type use struct{ step, implementation string }
+	var uses []use
+	var out []*wfv1.WorkflowTemplate
+	if c.Tool.Kind == pipelines.KindPipeline {
+		one, err := Of(cat, tool, implementations, o)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+		for i := range c.Nodes {
+			if u := (use{c.Nodes[i].Step, c.Nodes[i].Implementation}); !slices.Contains(uses, u) {
+				uses = append(uses, u)
+			}
+		}
+	} else {
+		step := c.Tool.Name + "@" + c.Tool.Version
+		for _, i := range cat.Step(step).Implementations {
+			if len(implementations) == 0 || i.Name == c.Nodes[0].Implementation {
+				uses = append(uses, use{step, i.Name})
+			}
+		}
+	}
+	for _, u := range uses {
+		name, _, _ := strings.Cut(u.step, "@")
+		one, err := Of(cat, u.step, map[string]string{name: u.implementation}, o)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }
 
 // All renders each implementation of every step and every pipeline of a

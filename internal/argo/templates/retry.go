@@ -60,6 +60,9 @@ func retries(r steps.Retries) *wfv1.RetryStrategy {
 	} else {
 		s.Expression = among("in", codes)
 	}
+	// A pod that Kubernetes ended because it took too long has no code of its
+	// own, and would take too long again.
+	s.Expression += " && !(lastRetry.message contains 'specified deadline')"
 	factor := intstr.FromInt32(2)
 	s.Backoff = &wfv1.Backoff{Duration: "5s", Factor: &factor, Cap: "5m"}
 	return s

@@ -27,7 +27,7 @@ func whole(cat *catalog.Catalog, all []*wfv1.WorkflowTemplate) (sound []*wfv1.Wo
 	for _, t := range all {
 		if other := byName[t.Name]; other != nil {
 			add(t, problem.Duplicate, "Give one of them another name.",
-				"%s and %s would both be the WorkflowTemplate %s.", described(other), described(t), t.Name)
+				"%s and %s would both be the WorkflowTemplate %s.", capital(described(other)), described(t), t.Name)
 			continue
 		}
 		byName[t.Name] = t
@@ -40,13 +40,13 @@ func whole(cat *catalog.Catalog, all []*wfv1.WorkflowTemplate) (sound []*wfv1.Wo
 		for _, ref := range references(t) {
 			if byName[ref] == nil {
 				missing = true
-				add(t, problem.UnknownName, "Mend that first.", "%s uses %s, of which there is no WorkflowTemplate.", described(t), ref)
+				add(t, problem.UnknownName, "Mend that first.", "%s uses %s, of which there is no WorkflowTemplate.", capital(described(t)), ref)
 			}
 		}
 		if other, wants, has := otherVersion(cat, t); other != "" {
 			missing = true
 			add(t, problem.Invalid, fmt.Sprintf("Use %s without a version, or remove the newer one.", other),
-				"%s uses %s in version %s, and a cluster has one version at a time: %s.", described(t), other, wants, has)
+				"%s uses %s in version %s, and a cluster has one version at a time: %s.", capital(described(t)), other, wants, has)
 		}
 		if !missing {
 			sound = append(sound, t)
@@ -55,13 +55,13 @@ func whole(cat *catalog.Catalog, all []*wfv1.WorkflowTemplate) (sound []*wfv1.Wo
 	return sound, problems
 }
 
-// described is what a template is for, at the beginning of a sentence.
+// described is what a template is for.
 func described(t *wfv1.WorkflowTemplate) string {
 	name := t.Labels[LabelTool]
 	if impl := t.Labels[LabelImplementation]; impl != "" {
-		return fmt.Sprintf("The implementation %q of the step %q", impl, name)
+		return fmt.Sprintf("the implementation %q of the step %q", impl, name)
 	}
-	return fmt.Sprintf("The pipeline %q", name)
+	return fmt.Sprintf("the pipeline %q", name)
 }
 
 // references are the templates that a pipeline's tasks refer to, each once.
@@ -100,11 +100,14 @@ func otherVersion(cat *catalog.Catalog, t *wfv1.WorkflowTemplate) (step, wants, 
 
 // sentence is an error as a sentence of its own.
 func sentence(err error) string {
-	text := err.Error()
-	first, n := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[n:]
+	text := capital(err.Error())
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}
 	return text
+}
+
+func capital(text string) string {
+	first, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[n:]
 }
