@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
@@ -76,6 +78,37 @@ func TestWorkersEnvironmentIsHidden(t *testing.T) {
 	p.wants(t, 0, "")
 	got := w.read(w.result(spy).Outputs["out"][0].URI)
 	if strings.Contains(got, "very-secret") || strings.Count(got, "Permission denied") != 2 {
+		t.Errorf("it read %q", got)
+	}
+}
+
+// Nor those of the processes around it: in a pod, Argo's has the same
+// environment as the worker. For all that, it can do with files and processes
+// of its own what it likes.
+func TestStepsAreKeptApart(t *testing.T) {
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
+		t.Skipf("the kernel has no Landlock: %v", errno)
+	}
+	other := exec.Command("sleep", "60")
+	other.Env = []string{"AWS_SECRET_ACCESS_KEY=very-secret"}
+	if os.Getuid() == 0 {
+		other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	defer other.Process.Kill()
+	w := own(t, shell("spy", fmt.Sprintf(`sleep 60 & kid=$!
+{ tr '\0' ' ' </proc/%d/environ; } >out.txt 2>&1
+tr '\0' ' ' </proc/$kid/environ >>out.txt && mkdir a b && echo moved >a/x && mv a/x b/y && ln b/y a/z && cat a/z >>out.txt`, other.Process.Pid), "")).workflow("spy", nil, pipelines.Arguments{})
+	w.put("x", "") // the root is there
+	spy := dag.Task{Node: "spy"}
+	p := w.pod(spy)
+	w.asUser(t, p)
+	p.wants(t, 0, "")
+	got := w.read(w.result(spy).Outputs["out"][0].URI)
+	if strings.Contains(got, "very-secret") || !strings.Contains(got, "Permission denied") || !strings.Contains(got, "LIGASE_ATTEMPT=") || !strings.HasSuffix(got, "moved\n") {
 		t.Errorf("it read %q", got)
 	}
 }

@@ -176,7 +176,7 @@ func (p Program) execute(ctx context.Context, j *Job, task worker.Task) (*steps.
 	w, err := worker.New(worker.Options{
 		Store: j.Store, WorkDir: filepath.Join(j.Env.Home, "work"), Version: p.Version,
 		Self: "ligase", // this program has no baselines; an image that has them has the program
-		Path: j.Env.Path, Env: j.Env.image, Grace: grace, Echo: p.Stdout, Log: j.log,
+		Path: j.Env.Path, Env: j.Env.image, Apart: true, Grace: grace, Echo: p.Stdout, Log: j.log,
 	})
 	if err != nil {
 		f := worker.NewFailure(steps.FailUnknown, "The worker could not start: %v.", err)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"sync"
 	"syscall"
@@ -154,6 +155,8 @@ type spawner struct {
 	once     sync.Once
 	requests chan spawnRequest
 	null     *os.File
+	apart    bool
+	log      *slog.Logger
 }
 
 type spawnRequest struct {
@@ -190,6 +193,11 @@ func (s *spawner) start(argv, env []string, dir string, out int) (int, error) {
 
 func (s *spawner) serve() {
 	lockThread()
+	if s.apart {
+		if err := keepApart(); err != nil {
+			s.log.Warn("commands can look into other processes of their user", "err", err)
+		}
+	}
 	for r := range s.requests {
 		pid, err := syscall.ForkExec(r.argv[0], r.argv, &r.attr)
 		r.reply <- spawned{pid, err}

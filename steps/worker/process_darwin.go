@@ -73,6 +73,9 @@ func bootID() string {
 
 func oomKills() int64 { return 0 }
 
+// keepApart is Linux's.
+func keepApart() error { return errors.New("only Linux can keep them from that") }
+
 // Without /proc there is no census: the memory of a command is not limited,
 // and of what it starts only its process group is found.
 type census struct{}

@@ -47,6 +47,10 @@ type Options struct {
 	// image's own variables. Nothing of the process's environment gets to a
 	// command by itself.
 	Env map[string]string
+	// Apart keeps commands from looking into processes other than their own:
+	// in a pod, those of their user have credentials in their environment.
+	// Linux with Landlock only; elsewhere the log says that it is not so.
+	Apart bool
 	// Echo is given what commands print, as it comes and with secrets blotted
 	// out; nil: nobody is. What it does not take is lost to it.
 	Echo io.Writer
@@ -106,7 +110,7 @@ func New(o Options) (*Worker, error) {
 		boot:     bootID(),
 		folders:  folders{root: o.WorkDir},
 		oomSeen:  oomKills(),
-		spawner:  spawner{null: null},
+		spawner:  spawner{null: null, apart: o.Apart, log: o.Log},
 		census:   newCensus(),
 		redactor: newRedactor(),
 		buffers:  sync.Pool{New: func() any { return new([pumpBuffer]byte) }},
