@@ -99,7 +99,7 @@ func TestStepsAreKeptApart(t *testing.T) {
 	}
 	defer other.Wait()
 	defer other.Process.Kill()
-	w := own(t, shell("spy", fmt.Sprintf(`sleep 60 & kid=$!
+	w := own(t, shell("spy", fmt.Sprintf(`sleep 60 & kid=$!; sleep 0.3
 { tr '\0' ' ' </proc/%d/environ; } >out.txt 2>&1
 tr '\0' ' ' </proc/$kid/environ >>out.txt && mkdir a b && echo moved >a/x && mv a/x b/y && ln b/y a/z && cat a/z >>out.txt`, other.Process.Pid), "")).workflow("spy", nil, pipelines.Arguments{})
 	w.put("x", "") // the root is there
