@@ -31,10 +31,15 @@ func (s *Service) observe(ctx context.Context, batch []Observation) error {
 			return err
 		}
 	}
-	told := ends[:0]
-	for _, o := range ends {
-		if err := s.conclude(ctx, &o); err != nil {
-			s.keepEnd(ctx, o, err)
+	failed := make([]error, len(ends))
+	_ = together(ctx, len(ends), func(ctx context.Context, i int) error {
+		failed[i] = s.conclude(ctx, &ends[i])
+		return nil // one does not keep the others back
+	})
+	var told []Observation
+	for i, o := range ends {
+		if failed[i] != nil {
+			s.keepEnd(ctx, o, failed[i])
 			continue
 		}
 		told = append(told, o)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -30,9 +28,6 @@ type LeftAlone struct {
 	Reason string // a sentence
 }
 
-// reindexAtOnce is how many run folders are read at a time.
-const reindexAtOnce = 16
-
 // Reindex puts every run below the root that the store lacks into it, of all
 // tenants: from its claim, the record of its end and its commit records. Runs
 // come in the order in which they were created. It may be ended at any time
@@ -51,7 +46,7 @@ func (s *Service) Reindex(ctx context.Context, progress func(Reindexed)) (Reinde
 	if err != nil {
 		return r, err
 	}
-	for batch := range slices.Chunk(lacking, reindexAtOnce) {
+	for batch := range slices.Chunk(lacking, togetherAtOnce) {
 		found := make([]*folderRun, len(batch))
 		left := make([]error, len(batch))
 		if err := together(ctx, len(batch), func(ctx context.Context, i int) (err error) {
@@ -108,7 +103,7 @@ func (s *Service) lacking(ctx context.Context, r *Reindexed, tell func()) ([]cre
 	r.Folders = len(ids)
 	tell()
 	var lacking []created
-	for batch := range slices.Chunk(ids, reindexAtOnce) {
+	for batch := range slices.Chunk(ids, togetherAtOnce) {
 		claims := make([]claimOf, len(batch))
 		known := make([]bool, len(batch))
 		left := make([]error, len(batch))
@@ -137,15 +132,6 @@ func (s *Service) lacking(ctx context.Context, r *Reindexed, tell func()) ([]cre
 	}
 	slices.SortFunc(lacking, func(a, b created) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) })
 	return lacking, nil
-}
-
-// together calls f for each of n, several at a time.
-func together(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for i := range n {
-		group.Go(func() error { return f(ctx, i) })
-	}
-	return group.Wait()
 }
 
 // toLeave parts the errors that are for one folder alone from those that end
