@@ -44,13 +44,13 @@ func TestAProcessOutlivesItsStarterAndIsEndedByName(t *testing.T) {
 	if r.Digest != sleeper().digest() {
 		t.Error("it is taken for one with another command line")
 	}
-	if err := p.halt(context.Background(), "sleeper"); err != nil {
+	if err := p.halt(context.Background(), "sleeper", grace); err != nil {
 		t.Fatal(err)
 	}
 	if r.alive() || p.running("sleeper") != nil {
 		t.Error("it still runs")
 	}
-	if err := p.halt(context.Background(), "sleeper"); err != nil {
+	if err := p.halt(context.Background(), "sleeper", grace); err != nil {
 		t.Errorf("a second time: %v", err)
 	}
 }
@@ -84,7 +84,7 @@ func TestAStrangerWithTheSameNumberIsLeftAlone(t *testing.T) {
 		if p.running("sleeper") != nil {
 			t.Errorf("%s: taken for ours", what)
 		}
-		if err := p.halt(context.Background(), "sleeper"); err != nil {
+		if err := p.halt(context.Background(), "sleeper", grace); err != nil {
 			t.Error(err)
 		}
 		if !stranger.alive() {

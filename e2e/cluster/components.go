@@ -105,9 +105,10 @@ func (p places) components() []component {
 		{
 			name: "proxy", path: p.program("kube-proxy"),
 			// The limits of connection tracking are the machine's: 0 leaves them.
+			// Node ports on 127.0.0.1 would change a setting of the kernel.
 			args: []string{"--kubeconfig=" + config("proxy"), "--proxy-mode=iptables", "--cluster-cidr=" + podNetwork,
 				"--hostname-override=" + nodeName, "--metrics-bind-address=127.0.0.1:10249", "--healthz-bind-address=127.0.0.1:10256",
-				"--conntrack-max-per-core=0", "--conntrack-min=0",
+				"--iptables-localhost-nodeports=false", "--conntrack-max-per-core=0", "--conntrack-min=0",
 				"--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0"},
 			listens: []string{"127.0.0.1:10249", "127.0.0.1:10256"},
 			healthy: get("http://127.0.0.1:10256/healthz"),

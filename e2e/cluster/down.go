@@ -73,7 +73,7 @@ func (c *cluster) remove(ctx context.Context) error {
 func (c *cluster) endProcesses(ctx context.Context) error {
 	names := []string{"controller", "server", "kubelet", "proxy", "scheduler", "controller-manager"}
 	for _, name := range names {
-		if err := c.halt(ctx, name); err != nil {
+		if err := c.halt(ctx, name, haste); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (c *cluster) endProcesses(ctx context.Context) error {
 		return err
 	}
 	for _, name := range []string{"containerd", "apiserver", "etcd", "s3"} {
-		if err := c.halt(ctx, name); err != nil {
+		if err := c.halt(ctx, name, haste); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,6 @@ func (c *cluster) endProcesses(ctx context.Context) error {
 // process is a running one as the kernel tells it.
 type process struct {
 	record
-	parent  int
 	command []string
 }
 
@@ -127,25 +126,11 @@ func processes() ([]process, error) {
 			continue
 		}
 		all = append(all, process{
-			record: record{PID: pid, Started: started, Boot: boot}, parent: parentOf(dir),
+			record:  record{PID: pid, Started: started, Boot: boot},
 			command: strings.Split(strings.TrimSuffix(string(command), "\x00"), "\x00"),
 		})
 	}
 	return all, nil
-}
-
-func parentOf(dir string) int {
-	status, err := os.ReadFile(filepath.Join(dir, "status"))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "PPid:"); ok {
-			parent, _ := strconv.Atoi(strings.TrimSpace(value))
-			return parent
-		}
-	}
-	return 0
 }
 
 // ours says whether a process is of this cluster: one of the programs, with
@@ -169,34 +154,62 @@ func (p places) strays() ([]process, error) {
 	return slices.DeleteFunc(all, func(q process) bool { return !p.ours(q) }), nil
 }
 
-// endContainers kills the shims of our containerd and all below them, and says
-// how many those were.
+// endContainers kills the shims of our containerd and all in the kubelet's
+// control groups, and says how many those were. A container whose shim was
+// killed is found there, too.
 func (p places) endContainers(ctx context.Context) (int, error) {
 	all, err := processes()
 	if err != nil {
 		return 0, err
 	}
-	below := map[int]bool{}
+	grouped, err := groupMembers()
+	if err != nil {
+		return 0, err
+	}
 	var shims, contained []process
 	for _, q := range all {
-		if filepath.Base(q.command[0]) == "containerd-shim-runc-v2" && p.ours(q) {
+		switch {
+		case grouped[q.PID]:
+			contained = append(contained, q)
+		case filepath.Base(q.command[0]) == "containerd-shim-runc-v2" && p.ours(q):
 			shims = append(shims, q)
-			below[q.PID] = true
-		}
-	}
-	for grown := true; grown; {
-		grown = false
-		for _, q := range all {
-			if below[q.parent] && !below[q.PID] {
-				below[q.PID], grown = true, true
-				contained = append(contained, q)
-			}
 		}
 	}
 	if err := killAll(ctx, contained); err != nil {
 		return 0, err
 	}
 	return len(contained), killAll(ctx, shims)
+}
+
+// groupMembers are the processes in the kubelet's control groups.
+func groupMembers() (map[int]bool, error) {
+	members := map[int]bool{}
+	for _, root := range podGroups() {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) { // a container that has just ended
+				return nil
+			}
+			if err != nil || d.Name() != "cgroup.procs" {
+				return err
+			}
+			list, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
+				return nil
+			}
+			for _, field := range strings.Fields(string(list)) {
+				pid, err := strconv.Atoi(field)
+				if err != nil {
+					return fmt.Errorf("%s: %w", path, err)
+				}
+				members[pid] = true
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return members, nil
 }
 
 func killAll(ctx context.Context, all []process) error {

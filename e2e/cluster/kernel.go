@@ -20,7 +20,6 @@ func settings() map[string]string {
 		"kernel/panic":                       "",
 		"kernel/panic_on_oops":               "",
 		"net/bridge/bridge-nf-call-iptables": "1",
-		"net/ipv4/conf/all/route_localnet":   "",
 		"net/ipv4/ip_forward":                "1",
 		"net/netfilter/nf_conntrack_max":     "",
 		"vm/overcommit_memory":               "",

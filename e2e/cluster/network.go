@@ -134,26 +134,43 @@ func (p places) removeNetwork(ctx context.Context) error {
 	return errors.Join(append(all, p.removeProxyRules(ctx))...)
 }
 
-// removeProxyRules takes away what kube-proxy leaves when it ends. Its own
-// --cleanup forgets the chain by which it notices that rules were flushed.
+// firewallChain is made by kube-proxy, with jumps to it from these chains, and
+// its --cleanup leaves it to the kubelet; ours makes none.
+const firewallChain = "KUBE-FIREWALL"
+
+// removeProxyRules takes away what kube-proxy leaves when it ends, for both
+// versions of IP.
 func (p places) removeProxyRules(ctx context.Context) error {
-	rules, err := output(ctx, 10*time.Second, "iptables-save")
-	if err != nil || !strings.Contains(rules, ":KUBE-") {
-		return err
-	}
-	if _, err := output(ctx, time.Minute, p.program("kube-proxy"), "--cleanup"); err != nil {
-		return err
-	}
-	for _, table := range []string{"mangle", "nat", "filter"} {
-		rules, err := output(ctx, 10*time.Second, "iptables-save", "-t", table)
+	cleaned := false
+	for _, iptables := range []string{"iptables", "ip6tables"} {
+		rules, err := output(ctx, 10*time.Second, iptables+"-save")
+		if err != nil && iptables == "ip6tables" {
+			continue // a kernel without IPv6 has no rules for it
+		}
 		if err != nil {
 			return err
 		}
-		if !strings.Contains(rules, ":KUBE-PROXY-CANARY ") {
+		if strings.Contains(rules, ":KUBE-") && !cleaned {
+			if _, err := output(ctx, time.Minute, p.program("kube-proxy"), "--cleanup"); err != nil {
+				return err
+			}
+			cleaned = true
+		}
+		if !strings.Contains(rules, ":"+firewallChain+" ") {
 			continue
 		}
-		if err := command10s(ctx, "iptables", "-w", "-t", table, "-X", "KUBE-PROXY-CANARY"); err != nil {
-			return err
+		for _, from := range []string{"INPUT", "OUTPUT"} {
+			if !strings.Contains(rules, "-A "+from+" -j "+firewallChain+"\n") {
+				continue
+			}
+			if err := command10s(ctx, iptables, "-w", "-D", from, "-j", firewallChain); err != nil {
+				return err
+			}
+		}
+		for _, what := range []string{"--flush", "--delete-chain"} {
+			if err := command10s(ctx, iptables, "-w", what, firewallChain); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -138,14 +138,20 @@ func inherited() []string {
 	return env
 }
 
-// grace is how long a process may take to end by itself.
-const grace = 20 * time.Second
+// How long a process may take to end by itself: grace when it shall go on
+// later, haste when all that it keeps is removed next. The API server waits
+// for its clients.
+const (
+	grace = 20 * time.Second
+	haste = 2 * time.Second
+)
 
-// halt ends a component's process; nothing happens if it is not there.
-func (p places) halt(ctx context.Context, name string) error {
+// halt ends a component's process, after patience by force; nothing happens if
+// it is not there.
+func (p places) halt(ctx context.Context, name string, patience time.Duration) error {
 	r := p.running(name)
 	if r != nil {
-		if err := end(ctx, *r, grace); err != nil {
+		if err := end(ctx, *r, patience); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -165,7 +171,7 @@ func end(ctx context.Context, r record, patience time.Duration) error {
 		return ctx.Err()
 	}
 	_ = syscall.Kill(r.PID, syscall.SIGKILL)
-	if wait(ctx, patience, func() bool { return !r.alive() }) {
+	if wait(ctx, grace, func() bool { return !r.alive() }) {
 		return nil
 	}
 	return fmt.Errorf("process %d does not end", r.PID)

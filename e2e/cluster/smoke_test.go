@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,18 +35,29 @@ type smoke struct {
 
 func newSmoke(t *testing.T, labels ...string) smoke {
 	t.Helper()
-	described, err := kube.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := smoke{T: t, Cluster: described, namespace: fmt.Sprintf("smoke-%d", time.Now().UnixNano()%1e12)}
+	s := onCluster(t)
 	s.kubectl("", "create", "namespace", s.namespace)
-	t.Cleanup(func() { s.kubectl("", "delete", "namespace", s.namespace, "--wait=false") })
+	t.Cleanup(func() {
+		if *lifecycle {
+			return // it may have gone with the cluster
+		}
+		s.kubectl("", "delete", "namespace", s.namespace, "--wait=false")
+	})
 	for _, label := range labels {
 		s.kubectl("", "label", "namespace", s.namespace, label)
 	}
 	s.kubectl("", "create", "rolebinding", "argo-executor", "--clusterrole=argo-executor", "--serviceaccount="+s.namespace+":default")
 	return s
+}
+
+// onCluster is the cluster without a namespace.
+func onCluster(t *testing.T) smoke {
+	t.Helper()
+	described, err := kube.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return smoke{T: t, Cluster: described, namespace: fmt.Sprintf("smoke-%d", time.Now().UnixNano()%1e12)}
 }
 
 // try runs kubectl in the namespace with stdin.
@@ -335,12 +347,14 @@ func TestFaults(t *testing.T) {
 	})
 }
 
+const sleepOfNobodyElse = "86397"
+
 // TestLifecycle loses everything on the cluster, so it runs only when asked.
 func TestLifecycle(t *testing.T) {
 	if !*lifecycle {
 		t.Skip("it takes the cluster down: ask for it with -lifecycle")
 	}
-	s := newSmoke(t)
+	s := onCluster(t)
 	if !s.Ours {
 		t.Skip("a cluster of the user's is not for a test to take down")
 	}
@@ -360,10 +374,16 @@ func TestLifecycle(t *testing.T) {
 		s.kubectl(s.passing(), "create", "--filename", "-")
 		s.succeeds(s.submit())
 	}
-	t.Run("down twice", func(t *testing.T) {
-		// Something runs while it goes down.
-		s.kubectl(s.pod("sleeper", `"command": ["sleep", "600"]`), "create", "--filename", "-")
+	// sleeper is something that runs while the cluster goes away. Its command
+	// line is like no other's.
+	sleeper := func(t *testing.T) {
+		t.Helper()
+		s := newSmoke(t)
+		s.kubectl(s.pod("sleeper", `"command": ["sleep", "`+sleepOfNobodyElse+`"]`), "create", "--filename", "-")
 		s.eventually(time.Minute, "the sleeper runs", func() (string, bool) { p := s.phase("sleeper"); return p, p == "Running" })
+	}
+	t.Run("down twice", func(t *testing.T) {
+		sleeper(t)
 		s.cluster("down")
 		nothingLeft(t)
 		s.cluster("down")
@@ -389,6 +409,7 @@ func TestLifecycle(t *testing.T) {
 		run(t)
 	})
 	t.Run("down after everything was killed", func(t *testing.T) {
+		sleeper(t)
 		kill(t)
 		s.cluster("down")
 		nothingLeft(t)
@@ -407,6 +428,15 @@ func traces(t *testing.T, p places) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all, err := processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range all {
+		if slices.Contains(q.command, sleepOfNobodyElse) {
+			found = append(found, "a container's process")
+		}
+	}
 	for _, q := range strays {
 		found = append(found, "process "+strings.Join(q.command, " "))
 	}
@@ -419,11 +449,15 @@ func traces(t *testing.T, p places) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := exec.Command("iptables-save").Output()
-	if err != nil {
-		t.Fatal(err)
+	rules := string(mounts)
+	for _, program := range []string{"iptables-save", "ip6tables-save"} {
+		out, err := exec.Command(program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules += string(out)
 	}
-	for line := range strings.Lines(string(mounts) + string(rules)) {
+	for line := range strings.Lines(rules) {
 		if strings.Contains(line, p.state+"/") || strings.Contains(line, "KUBE-") || strings.Contains(line, "CNI-") || strings.Contains(line, comment) {
 			found = append(found, strings.TrimSpace(line))
 		}

@@ -93,7 +93,7 @@ func (c *cluster) stopOne(ctx context.Context, name string) error {
 		return err
 	}
 	defer release()
-	if err := c.halt(ctx, name); err != nil {
+	if err := c.halt(ctx, name, grace); err != nil {
 		return err
 	}
 	c.say.step("%s stopped", name)

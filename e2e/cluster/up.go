@@ -51,11 +51,20 @@ func (c *cluster) up(ctx context.Context, withImages bool) error {
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
-	if err := c.startAll(ctx, withImages); err != nil {
+	var ours []images.Image
+	var unbuilt error
+	if withImages {
+		c.say.step("building the project's images")
+		ours, unbuilt = images.Project(ctx, c.imageOptions())
+	}
+	if err := c.startAll(ctx, ours); err != nil {
 		return err
 	}
 	if err := kube.Save(c.state, c.describe()); err != nil {
 		return err
+	}
+	if unbuilt != nil {
+		return fmt.Errorf("the cluster is up, but without the newest of the project's images, as they cannot be built: %w", unbuilt)
 	}
 	c.say.step("the cluster is up")
 	c.say.line("\nexport KUBECONFIG=%s\nexport PATH=%s:$PATH\n\n`go run ./e2e/cluster env` prints all that tests need, `logs COMPONENT` a log.", c.kubeconfig(), c.bin)
@@ -92,16 +101,20 @@ func (c *cluster) prepare(ctx context.Context) error {
 	return c.configs()
 }
 
-// startAll starts the components. Images are built and imported while the API
-// server, the slowest, gets ready.
-func (c *cluster) startAll(ctx context.Context, withImages bool) error {
+// startAll starts the components, and imports images while the API server, the
+// slowest, gets ready.
+func (c *cluster) startAll(ctx context.Context, ours []images.Image) error {
 	if err := c.start(ctx, "etcd", "containerd", "s3"); err != nil {
 		return err
 	}
 	if err := c.startOnly("apiserver"); err != nil {
 		return err
 	}
-	if err := c.loadImages(ctx, withImages); err != nil {
+	needed, err := c.clusterImages(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.load(ctx, append(needed, ours...)); err != nil {
 		return err
 	}
 	if err := c.start(ctx, "apiserver", "controller-manager", "scheduler", "kubelet", "proxy"); err != nil {
@@ -121,22 +134,6 @@ func (c *cluster) startAll(ctx context.Context, withImages bool) error {
 	return nil
 }
 
-func (c *cluster) loadImages(ctx context.Context, withImages bool) error {
-	all, err := c.clusterImages(ctx)
-	if err != nil {
-		return err
-	}
-	if withImages {
-		c.say.step("building the project's images")
-		ours, err := images.Project(ctx, c.imageOptions())
-		if err != nil {
-			return err
-		}
-		all = append(all, ours...)
-	}
-	return c.load(ctx, all)
-}
-
 // startOnly starts a component that does not run as it should be by now.
 func (c *cluster) startOnly(name string) error {
 	k, err := c.component(name)
@@ -149,7 +146,7 @@ func (c *cluster) startOnly(name string) error {
 	}
 	if r != nil {
 		c.say.step("%s has a new version or configuration: starting it again", name)
-		if err := c.halt(context.Background(), name); err != nil {
+		if err := c.halt(context.Background(), name, grace); err != nil {
 			return err
 		}
 	}
@@ -174,7 +171,7 @@ func (c *cluster) start(ctx context.Context, names ...string) error {
 		err = c.untilHealthy(ctx, k)
 		if err != nil && before != nil && ctx.Err() == nil {
 			c.say.step("%s runs and does not work: starting it again", name)
-			if err := c.halt(ctx, name); err != nil {
+			if err := c.halt(ctx, name, grace); err != nil {
 				return err
 			}
 			if err := c.launch(k); err != nil {
