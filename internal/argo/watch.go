@@ -30,6 +30,10 @@ const pageSize = 100
 // watched from.
 var errExpired = errors.New("the watched version has expired")
 
+// lasting is how long a watch lasts that is not a failure. Whatever ends
+// sooner is taken up again at once, but not for ever so.
+const lasting = 2 * time.Second
+
 // watch follows the Workflows until ctx ends: lists them, watches from there,
 // and lists again when the API server has forgotten the place. client-go's
 // reflector does so too, but holds whole lists in memory, and after a time
@@ -42,18 +46,23 @@ func (e *Engine) watch(ctx context.Context) {
 		if version == "" {
 			version, err = e.list(ctx)
 		}
+		began := time.Now()
 		if err == nil {
-			failures = 0
 			version, err = e.watchFrom(ctx, version)
+		}
+		if time.Since(began) > lasting {
+			failures = 0
 		}
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err == nil: // the API server ends every watch after a while
+		case err == nil && failures == 0: // the API server ends every watch after a while
+			failures++
 			continue
+		case err == nil:
 		case errors.Is(err, errExpired):
 			version = ""
-			if failures == 0 { // it can be taken up at once, but not for ever so
+			if failures == 0 {
 				failures++
 				continue
 			}
