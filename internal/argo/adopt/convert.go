@@ -41,7 +41,8 @@ type Draft struct {
 	Text []byte // YAML
 	Open int    // places to fill in
 	// Warnings are what will not work, or not as its author may think, when
-	// ligase runs it.
+	// ligase runs it. Those with the codes problem.Missing and
+	// problem.UnknownName keep it from running at all.
 	Warnings problem.Problems
 }
 

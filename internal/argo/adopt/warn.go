@@ -115,7 +115,7 @@ func (c *converter) warnOfGlobals(t *wfv1.Template) {
 		if t.Name != c.entry.Name {
 			fix = fmt.Sprintf("Hand it on from an input parameter %s of %s.", name, c.entry.Name)
 		}
-		c.warning(pos, "spec.templates."+t.Name, fix,
+		c.warnings.Addf(pos, "spec.templates."+t.Name, problem.UnknownName, fix,
 			"The template uses workflow.parameters.%s: as part of another workflow it is not set, and Argo fails.", name)
 	}
 }
@@ -202,7 +202,7 @@ func (c *converter) warnOfVolumes(t *wfv1.Template) {
 		}
 	}
 	for _, name := range mounts {
-		c.warning(c.placeOf(t, "name"), "spec.templates."+t.Name, "Declare it under volumes of the template itself.",
+		c.warnings.Addf(c.placeOf(t, "name"), "spec.templates."+t.Name, problem.Missing, "Declare it under volumes of the template itself.",
 			"The template mounts the volume %s, which stands outside of it and does not come along.", name)
 	}
 }

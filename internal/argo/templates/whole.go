@@ -10,6 +10,7 @@ import (
 
 	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/pipelines"
 )
 
 // whole leaves out of a set of templates those that would overwrite another,
@@ -64,8 +65,12 @@ func described(t *wfv1.WorkflowTemplate) string {
 	return fmt.Sprintf("the pipeline %q", name)
 }
 
-// references are the templates that a pipeline's tasks refer to, each once.
+// references are the templates that a pipeline's tasks refer to, each once. A
+// step refers to those of others only.
 func references(t *wfv1.WorkflowTemplate) []string {
+	if t.Labels[LabelKind] == string(pipelines.KindStep) {
+		return nil
+	}
 	var names []string
 	seen := map[string]bool{}
 	for i := range t.Spec.Templates {
