@@ -14,6 +14,7 @@ import (
 	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
 )
 
 // find is the run as the store has it. One that the store lacks may have been
@@ -32,10 +33,14 @@ func (s *Service) find(ctx context.Context, tenant string, id ID) (Run, error) {
 		return Run{}, missing
 	}
 	err = s.looks.once(ctx, tenant+"\x00"+string(id), func() error {
-		found, err := s.readFolder(ctx, id)
-		if err == nil && found.run.Tenant != tenant {
-			err = problem.ErrNotFound
+		claim, err := s.readClaim(ctx, id)
+		if err == nil && claim.Tenant != tenant {
+			err = problem.ErrNotFound // whatever else there is to say of it
 		}
+		if err != nil {
+			return err
+		}
+		found, err := s.claimed(ctx, id, claim)
 		if err != nil {
 			return err
 		}
@@ -88,6 +93,11 @@ func (s *Service) readFolder(ctx context.Context, id ID) (*folderRun, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.claimed(ctx, id, claim)
+}
+
+// claimed is the rest of readFolder.
+func (s *Service) claimed(ctx context.Context, id ID, claim claimOf) (*folderRun, error) {
 	folder := s.layout.Run(string(id))
 	switch {
 	case claim.Format != metaFormat:
@@ -110,7 +120,31 @@ func (s *Service) readFolder(ctx context.Context, id ID) (*folderRun, error) {
 	if f.run.Generation, err = s.generationOf(ctx, folder); err != nil {
 		return nil, err
 	}
-	return f, s.readEnd(ctx, f)
+	if err := s.readEnd(ctx, f); err != nil || f.final != nil {
+		return f, err
+	}
+	return f, s.checkBrought(ctx, folder, plan)
+}
+
+// checkBrought looks whether the inputs that a call brought along are in the
+// run's folder. They are written after the claim: where one is missing, the
+// call was cut short, or is still at it, and nobody has been told of the run.
+func (s *Service) checkBrought(ctx context.Context, folder uris.RunFolder, plan *pipelines.Plan) error {
+	for _, port := range plan.Compiled.Inputs {
+		for _, in := range plan.Inputs[port.Name] {
+			if !folder.URI.Contains(in.URI) {
+				continue
+			}
+			_, err := s.blobs.Stat(ctx, in.URI)
+			if errors.Is(err, problem.ErrNotFound) {
+				return fmt.Errorf("the input %s of run %s was %w", port.Name, folder.RunID, errTorn)
+			}
+			if err != nil {
+				return fmt.Errorf("the input %s of run %s: %w", port.Name, folder.RunID, err)
+			}
+		}
+	}
+	return nil
 }
 
 // readEnd adds how the run's generation ended, if it has.

@@ -266,8 +266,46 @@ func TestClaimsThatCannotBeAdopted(t *testing.T) {
 		if _, err := b.blobs.Put(t.Context(), b.folder(id).Meta(), strings.NewReader(text)); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := b.service(b.store()).Get(t.Context(), "u", id); !errors.Is(err, problem.ErrNotFound) || strings.Contains(err.Error(), "meta") {
+			t.Errorf("%s, another tenant's: %v", name, err)
+		}
 		if _, err := b.service(b.store()).Get(t.Context(), "t", id); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestACallThatWasCutShort is no run to anybody else, until it is made again:
+// the input that it was to bring along is not there.
+func TestACallThatWasCutShort(t *testing.T) {
+	b := newBench(t)
+	crash := errors.New("crash")
+	first := b.service(b.store(), func(o *runs.Options) {
+		o.SetFailpoint(func(point string) error {
+			if point == "claimed" {
+				return crash
+			}
+			return nil
+		})
+	})
+	if _, err := first.Submit(t.Context(), call("k")); !errors.Is(err, crash) {
+		t.Fatal(err)
+	}
+	id := runs.IDOf("t", "k")
+	other := b.service(b.store())
+	if _, err := other.Get(t.Context(), "t", id); !errors.Is(err, problem.ErrNotFound) {
+		t.Errorf("asked for: %v", err)
+	}
+	if got, err := other.Reindex(t.Context(), nil); err != nil || got.Added != 0 || len(got.Left) != 1 {
+		t.Errorf("looked for: %+v, %v", got, err)
+	}
+	if handed := b.engine.handed(); len(handed) != 0 {
+		t.Errorf("the engine was given %v", handed)
+	}
+	if sub, err := b.service(b.store()).Submit(t.Context(), call("k")); err != nil || sub.Run.ID != id {
+		t.Errorf("made again: %+v, %v", sub, err)
+	}
+	if got, err := other.Reindex(t.Context(), nil); err != nil || got.Added != 1 {
+		t.Errorf("looked for again: %+v, %v", got, err)
 	}
 }

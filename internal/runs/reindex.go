@@ -142,7 +142,7 @@ func toLeave(err error) (one, all error) {
 	case errors.Is(err, problem.ErrNotFound):
 		return errors.New("nobody has claimed it"), nil
 	case errors.Is(err, errTorn):
-		return errors.New("its claim was cut off before anybody was told of the run"), nil
+		return errors.New("the call that claimed it was cut off before anybody was told of the run"), nil
 	case errors.Is(err, problem.ErrRefused), errors.Is(err, problem.ErrConflict), errors.As(err, &damaged):
 		return err, nil
 	}
