@@ -171,6 +171,9 @@ func (s *Service) bind(ctx context.Context, req *SubmitRequest) (*bound, error) 
 		}
 		problems = append(problems, s.suggest(ctx, req.Tenant, compiled, resolved.inputs, ps)...)
 	}
+	if b.plan != nil {
+		problems = append(problems, s.foreign(b.plan)...)
+	}
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
