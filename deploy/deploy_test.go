@@ -1,0 +1,317 @@
+//go:build cluster
+
+// Package deploy has the tests of what lies beside it: that kustomize takes it,
+// and that a cluster which has nothing else runs every tool.
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/ligase-bio/ligase/e2e/cluster/kube"
+	"github.com/ligase-bio/ligase/internal/tasks"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+	"github.com/ligase-bio/ligase/uris/drivers"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// place is a copy of this folder that a test may change.
+type place struct {
+	*testing.T
+	dir     string
+	cluster kube.Cluster
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	c, err := kube.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{T: t, dir: t.TempDir(), cluster: c}
+	if err := os.CopyFS(p.dir, os.DirFS(".")); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *place) write(name, text string) {
+	p.Helper()
+	path := filepath.Join(p.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		p.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *place) add(name, more string) {
+	p.Helper()
+	old, err := os.ReadFile(filepath.Join(p.dir, name))
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.write(name, string(old)+more)
+}
+
+// program runs kubectl or argo and returns what it printed.
+func (p *place) program(name string, args ...string) (string, error) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.cluster.Program(name), args...)
+	cmd.Env = append(os.Environ(), p.cluster.Env()...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, said.String())
+	}
+	return string(out), err
+}
+
+func (p *place) must(name string, args ...string) string {
+	p.Helper()
+	out, err := p.program(name, args...)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return out
+}
+
+// object is what of an object is looked at here.
+type object struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name      string            `json:"name"`
+		Namespace string            `json:"namespace"`
+		Labels    map[string]string `json:"labels"`
+	} `json:"metadata"`
+	text string
+}
+
+// build is what kustomize makes of a folder.
+func (p *place) build(folder string) []object {
+	p.Helper()
+	var out []object
+	for _, text := range strings.Split(p.must("kubectl", "kustomize", filepath.Join(p.dir, folder)), "\n---\n") {
+		var o object
+		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
+			p.Fatal(err)
+		}
+		o.text = text + "\n"
+		out = append(out, o)
+	}
+	return out
+}
+
+// Images can be set, and steps that ask for a GPU, only those, go to where one
+// is.
+func TestGPUOverlay(t *testing.T) {
+	p := newPlace(t)
+	greedy, err := os.ReadFile(filepath.Join("..", "internal", "argo", "templates", "testdata", "golden", "odd", "greedy-on-gpu.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("base/templates/greedy-on-gpu.yaml", string(greedy))
+	p.add("base/templates/kustomization.yaml", "  - greedy-on-gpu.yaml\n")
+	p.add("overlays/gpu/kustomization.yaml", "images:\n  - {name: ghcr.io/ligase-bio/ligase, newTag: 9.9.9}\n  - {name: ghcr.io/ligase-bio/ligase-worker, newName: registry.example/worker, newTag: 9.9.8}\n")
+	found := false
+	for _, o := range p.build("overlays/gpu") {
+		if o.Kind != "WorkflowTemplate" {
+			continue
+		}
+		if strings.Contains(o.text, ":dev\n") {
+			t.Errorf("%s has images whose tag was not set", o.Metadata.Name)
+		}
+		if o.Metadata.Name != "greedy-on-gpu" {
+			for _, what := range []string{"nodeSelector", "tolerations", "podSpecPatch"} {
+				if strings.Contains(o.text, what) {
+					t.Errorf("%s asks for no GPU and has %s", o.Metadata.Name, what)
+				}
+			}
+			continue
+		}
+		found = true
+		golden := filepath.Join("testdata", "gpu.yaml")
+		if *update {
+			if err := os.WriteFile(golden, []byte(o.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(want) != o.text {
+			t.Errorf("the template that asks for a GPU is not as in %s: look at what -update changes\n%s", golden, o.text)
+		}
+	}
+	if !found {
+		t.Error("there is no template that asks for a GPU")
+	}
+}
+
+// installed puts all of it into a namespace of the test's own.
+func installed(t *testing.T) (*place, string) {
+	t.Helper()
+	p := newPlace(t)
+	namespace := fmt.Sprintf("e2e-deploy-%d", time.Now().UnixNano()%1e9)
+	s3 := p.cluster.S3
+	p.write("overlays/dev-s3/credentials.env", fmt.Sprintf("AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n", s3.AccessKey, s3.SecretKey))
+	p.write("overlays/dev-s3/store.json", fmt.Sprintf(`{"roots": [{"uri": "s3://%s/%s", "write": true}],
+		"buckets": {"s3://": {"endpoint": %q, "region": %q, "use_path_style": true, "disable_https": true}}}`, s3.Bucket, namespace, s3.PodEndpoint, s3.Region))
+	images := ""
+	for _, name := range []string{"ligase", "ligase-worker"} {
+		image := p.cluster.Image(name)
+		at := strings.LastIndex(image, ":")
+		images += fmt.Sprintf("  - {name: ghcr.io/ligase-bio/%s, newName: %s, newTag: %q}\n", name, image[:at], image[at+1:])
+	}
+	p.add("overlays/dev-s3/kustomization.yaml", "images:\n"+images)
+	p.write("try/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: "+namespace+"\nresources:\n  - ../overlays/dev-s3\n")
+	t.Cleanup(func() {
+		if _, err := p.program("kubectl", "delete", "namespace", namespace, "--wait=false"); err != nil {
+			t.Error(err)
+		}
+	})
+	p.must("kubectl", "apply", "-k", filepath.Join(p.dir, "try"))
+	return p, namespace
+}
+
+// Each account can do what it needs and nothing else.
+func TestLeastPrivilege(t *testing.T) {
+	p, namespace := installed(t)
+	may := map[string][]string{
+		"ligase-gateway": {
+			"create workflows.argoproj.io", "get workflows.argoproj.io", "list workflows.argoproj.io", "watch workflows.argoproj.io", "patch workflows.argoproj.io",
+			"get workflowtemplates.argoproj.io", "list workflowtemplates.argoproj.io", "watch workflowtemplates.argoproj.io",
+			"get pods", "list pods", "get pods/log", "list pods/log", "list events",
+		},
+		"ligase-step": {"create workflowtaskresults.argoproj.io", "patch workflowtaskresults.argoproj.io"},
+	}
+	resources := []string{"workflows.argoproj.io", "workflowtemplates.argoproj.io", "clusterworkflowtemplates.argoproj.io", "cronworkflows.argoproj.io",
+		"workflowtaskresults.argoproj.io", "pods", "pods/log", "pods/exec", "events", "secrets", "configmaps", "serviceaccounts", "roles.rbac.authorization.k8s.io"}
+	verbs := []string{"get", "list", "watch", "create", "update", "patch", "delete"}
+	for account, allowed := range may {
+		for _, resource := range resources {
+			for _, verb := range verbs {
+				kind, sub, _ := strings.Cut(resource, "/")
+				args := []string{"auth", "can-i", verb, kind, "--namespace", namespace, "--as", "system:serviceaccount:" + namespace + ":" + account}
+				if sub != "" {
+					args = append(args, "--subresource="+sub)
+				}
+				out, _ := p.program("kubectl", args...) // exits 1 for no
+				answer := strings.TrimSpace(out)
+				want := "no"
+				if slices.Contains(allowed, verb+" "+resource) {
+					want = "yes"
+				}
+				if answer != want {
+					t.Errorf("may %s %s %s? %q, want %s", account, verb, resource, answer, want)
+				}
+			}
+		}
+	}
+}
+
+// With no ligase anywhere but in the pods, every tool of the library runs when
+// its template is submitted by hand, and leaves the record of a run.
+func TestToolsRunAlone(t *testing.T) {
+	p, namespace := installed(t)
+	s3 := p.cluster.S3
+	t.Setenv("AWS_ACCESS_KEY_ID", s3.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", s3.SecretKey)
+	root := uris.MustParse("s3://" + s3.Bucket + "/" + namespace)
+	store, err := uris.NewStore(uris.Options{
+		Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(),
+		Buckets: map[string]uris.BucketConfig{"s3://": {Endpoint: s3.Endpoint, Region: s3.Region, UsePathStyle: true, DisableHTTPS: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	put := func(name string, content []byte) string {
+		u := root.Join("given", name)
+		if _, err := store.Put(t.Context(), u, bytes.NewReader(content)); err != nil {
+			t.Fatal(err)
+		}
+		return u.String()
+	}
+	sequence := put("ubiquitin.fasta", []byte(">ubiquitin\nMQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG\n"))
+	pdb, err := fs.ReadFile(os.DirFS(filepath.Join("..", "internal", "cli", "demo")), "1ubq.pdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	structure := put("1ubq.pdb", pdb)
+
+	for _, c := range []struct {
+		template, task string
+		committed      map[string]int // by node: how many tasks
+	}{
+		{"fold-baseline", fmt.Sprintf(`{"inputs": {"sequence": %q}, "params": {"models": 2}}`, sequence), map[string]int{"fold": 1}},
+		{"design-baseline", fmt.Sprintf(`{"inputs": {"structure": %q}, "params": {"num_sequences": 2}}`, structure), map[string]int{"design": 1}},
+		{"backbone-baseline", `{"params": {"length": 30, "num_backbones": 2}}`, map[string]int{"backbone": 1}},
+		{"score-baseline", fmt.Sprintf(`{"inputs": {"model": %q, "reference": %q}}`, structure, structure), map[string]int{"score": 1}},
+		{"design-and-fold", fmt.Sprintf(`{"inputs": {"structure": %q}, "params": {"num_sequences": 2}}`, structure),
+			map[string]int{"design": 1, "fold": 2, "score": 2, "rank": 1}},
+		{"campaign", `{"params": {"length": 30, "num_backbones": 2, "num_sequences": 2}}`,
+			map[string]int{"backbone": 1, "design": 2, "fold": 4, "score": 4, "rank": 1}},
+	} {
+		t.Run(c.template, func(t *testing.T) {
+			p := &place{T: t, dir: p.dir, cluster: p.cluster}
+			name := "alone-" + c.template
+			p.must("argo", "submit", "--namespace", namespace, "--from", "workflowtemplate/"+c.template, "--name", name, "-p", "task="+c.task, "--wait")
+			var wf struct {
+				Metadata struct{ UID string }
+				Status   struct{ Phase, Message string }
+			}
+			if err := json.Unmarshal([]byte(p.must("argo", "get", "--namespace", namespace, name, "-o", "json")), &wf); err != nil {
+				t.Fatal(err)
+			}
+			if wf.Status.Phase != "Succeeded" {
+				out, _ := p.program("argo", "get", "--namespace", namespace, name)
+				logs, _ := p.program("argo", "logs", "--namespace", namespace, name)
+				t.Fatalf("it ended %s\n%s\n%s", wf.Status.Phase, out, logs)
+			}
+			folder := uris.Layout{Root: root}.Run(tasks.RunIDOf(wf.Metadata.UID))
+			got := map[string]int{}
+			for o, err := range store.List(t.Context(), folder.URI.Join("outputs"), true) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !strings.HasSuffix(o.URI.String(), "/result.json") {
+					continue
+				}
+				data, err := store.ReadAll(t.Context(), o.URI, 1<<20)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var r steps.Result
+				if err := json.Unmarshal(data, &r); err != nil {
+					t.Fatal(err)
+				}
+				got[r.Node]++
+			}
+			if fmt.Sprint(got) != fmt.Sprint(c.committed) {
+				t.Errorf("committed %v, want %v", got, c.committed)
+			}
+		})
+	}
+}
