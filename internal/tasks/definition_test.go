@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -230,11 +231,19 @@ func TestCompiledSurvives(t *testing.T) {
 // A thousand nodes fit a pod's environment; far more are refused in words and
 // not by the kernel.
 func TestCompiledHasALimit(t *testing.T) {
-	chain := func(n int) *pipelines.Compiled {
+	chain := func(n, noise int) *pipelines.Compiled {
+		random := rand.New(rand.NewPCG(1, 2)) // what no packing makes smaller
 		var b strings.Builder
-		b.WriteString("name: chain\nversion: 1.0.0\ntitle: Long\ndescription: Long\nnodes:\n  n0: {step: pass}\n")
-		for i := 1; i < n; i++ {
-			fmt.Fprintf(&b, "  n%d: {step: pass, with: {in: n%d.out}}\n", i, i-1)
+		b.WriteString("name: chain\nversion: 1.0.0\ntitle: Long\ndescription: Long\nnodes:\n")
+		for i := range n {
+			in, note := "", make([]byte, noise)
+			if i > 0 {
+				in = fmt.Sprintf("in: n%d.out, ", i-1)
+			}
+			for k := range note {
+				note[k] = byte('a' + random.IntN(26))
+			}
+			fmt.Fprintf(&b, "  n%d: {step: pass, with: {%snote: x%s}}\n", i, in, note)
 		}
 		fmt.Fprintf(&b, "outputs: {out: n%d.out}\n", n-1)
 		return compile(t, load(t, map[string]string{"types.yaml": sampleTypes, "chain.yaml": b.String(), "pass.yaml": `
@@ -243,18 +252,19 @@ version: 1.0.0
 title: Pass on
 description: Pass on
 inputs: {in: {type: lab.text, optional: true}}
+params: {note: {type: string, default: ""}}
 outputs: {out: {type: lab.text, format: txt}}
-implementations: {plain: {command: [pass, ["$(inputs.in)"]], collect: {out: out.txt}}}
+implementations: {plain: {command: [pass, ["$(inputs.in)"], "$(params.note)"], collect: {out: out.txt}}}
 `}), "chain", nil)
 	}
-	text, err := tasks.EncodeCompiled(chain(1000))
+	text, err := tasks.EncodeCompiled(chain(1000, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("1,000 nodes: %d bytes", len(text))
-	_, err = tasks.EncodeCompiled(chain(20_000))
+	_, err = tasks.EncodeCompiled(chain(100, 2000))
 	if ps := problem.Of(err); len(ps) != 1 || ps[0].Code != problem.TooLarge {
-		t.Errorf("20,000 nodes: %v", err)
+		t.Errorf("200,000 bytes of noise: %v", err)
 	}
 }
 
