@@ -32,6 +32,7 @@ type app struct {
 	dataFlag     string
 	catalogFlags []string
 	rootFlags    []string
+	clusterFlag  bool
 	json         bool
 
 	config     *config.Config

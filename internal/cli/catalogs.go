@@ -20,7 +20,6 @@ func (a *app) catalogCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var kind string
-	var cluster bool
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "list every step and pipeline",
@@ -28,11 +27,6 @@ func (a *app) catalogCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if kind != "" && kind != string(pipelines.KindStep) && kind != string(pipelines.KindPipeline) {
 				return usagef("--kind %s: there are step and pipeline.", kind)
-			}
-			if cluster {
-				if err := a.addCluster(cmd.Context()); err != nil {
-					return err
-				}
 			}
 			c := a.catalogOrWarn()
 			tools := c.Tools()
@@ -43,7 +37,6 @@ func (a *app) catalogCommand() *cobra.Command {
 		},
 	}
 	list.Flags().StringVar(&kind, "kind", "", "only steps, or only pipelines: step | pipeline")
-	list.Flags().BoolVar(&cluster, "cluster", false, "also the cluster's own templates that are labelled ligase.dev/expose=true")
 
 	show := &cobra.Command{
 		Use:               "show TOOL",

@@ -213,11 +213,14 @@ func (a *app) root() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := a.settings(); err != nil {
 				return err
 			}
-			return a.checkFolders()
+			if err := a.checkFolders(); err != nil || !a.clusterFlag {
+				return err
+			}
+			return a.addCluster(cmd.Context())
 		},
 	}
 	root.SetVersionTemplate("ligase {{.Version}} (" + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH + ")\n")
@@ -229,6 +232,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.engineFlag, "engine", "", "what runs the steps: local, processes on this machine, or argo, a Kubernetes cluster (default $LIGASE_ENGINE, else the configuration's, else local)")
 	flags.StringVar(&a.dataFlag, "data", "", "data folder: database, run folders, work (default $LIGASE_DATA, else $XDG_DATA_HOME/ligase, else ~/.local/share/ligase)")
 	flags.StringArrayVar(&a.catalogFlags, "catalog", nil, "folder of definitions to add to the built-in library; may be repeated (default $LIGASE_CATALOG, separated by "+string(os.PathListSeparator)+")")
+	flags.BoolVar(&a.clusterFlag, "cluster", false, "add the cluster's own templates that are labelled ligase.dev/expose=true to the catalog")
 	flags.StringArrayVar(&a.rootFlags, "allow-root", nil, "folder or bucket whose URIs may be read as inputs, like file:///data or s3://bucket/prefix; may be repeated (default $LIGASE_ROOTS, separated by spaces)")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	root.AddGroup(

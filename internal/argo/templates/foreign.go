@@ -56,6 +56,14 @@ func foreignTemplates(c *pipelines.Compiled, o Options) ([]wfv1.Template, error)
 	return []wfv1.Template{f.main(), f.stage(), f.collect()}, nil
 }
 
+// usesForeign reports whether a tool has steps that are templates of others.
+func usesForeign(c *pipelines.Compiled) bool {
+	return slices.ContainsFunc(c.Nodes, func(n pipelines.CompiledNode) bool {
+		impl := c.Steps[n.Step].Implementation(n.Implementation)
+		return impl != nil && impl.Template != nil
+	})
+}
+
 type foreign struct {
 	step     *steps.Step
 	impl     *steps.Implementation

@@ -104,6 +104,12 @@ func Render(c *pipelines.Compiled, o Options) (*wfv1.WorkflowTemplate, error) {
 		// What pods print is in the store by the time that they end.
 		PodGC: &wfv1.PodGC{Strategy: wfv1.PodGCOnWorkflowSuccess, DeleteDelayDuration: "10m"},
 	}
+	if usesForeign(c) {
+		// Templates of others say nothing of how their pods report their end.
+		no := false
+		t.Spec.Executor = &wfv1.ExecutorConfig{ServiceAccountName: o.ServiceAccount}
+		t.Spec.AutomountServiceAccountToken = &no
+	}
 	if t.Spec.Templates, err = plan.templates(o); err != nil {
 		return nil, err
 	}
