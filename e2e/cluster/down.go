@@ -302,6 +302,9 @@ func (p places) removeElsewhere() error {
 	results, _ := filepath.Glob("/var/lib/cni/results/ligase-*")
 	for _, result := range results {
 		remove(result)
+		// Each pod has a loopback, too, which does not say whose it is.
+		pod := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(result), "ligase-"), "-eth0")
+		remove(filepath.Join(filepath.Dir(result), "cni-loopback-"+pod+"-lo"))
 	}
 	remove("/var/lib/kubelet/device-plugins")
 	sockets, _ := filepath.Glob("/run/containerd/s/*")

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -444,6 +445,13 @@ func traces(t *testing.T, p places) []string {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			found = append(found, path)
 		}
+	}
+	for _, pattern := range []string{"/var/lib/cni/results/*", "/var/log/containers/*", "/run/containerd/s/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, files...)
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
