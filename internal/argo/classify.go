@@ -41,6 +41,9 @@ func classify(step string, p *seenPod) *steps.Failure {
 		return failure(steps.FailCanceled, nil, "Retry the run to go on where it was.", true, "%s was ended with its Workflow.", step)
 	case has("longer than the specified deadline", "deadlineexceeded", "exceeded its deadline", "execution deadline"):
 		return failure(steps.FailDeadline, nil, hintDeadline, false, "%s took longer than its pod may.%s", step, said)
+	case p.exit == nil && has("is forbidden:"):
+		return failure(steps.FailImage, nil, "A platform engineer must allow it, or change the template; then retry the run.", true,
+			"The cluster does not let the pod of %s be made.%s", step, said)
 	case imageProblem(p.message):
 		return failure(steps.FailImage, nil, hintImage, false, "The container of %s could not be started.%s", step, said)
 	case has("pod deleted", "evicted", "preempt", "low on resource", "node shutdown", "node lost", "nodelost", "was rejected", "node is", "terminated in response", "taint"):

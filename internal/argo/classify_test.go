@@ -33,6 +33,7 @@ func TestClassify(t *testing.T) {
 		{"stopped", seenPod{phase: wfv1.NodeFailed, message: "workflow shutdown with strategy:  Terminate"}, steps.FailCanceled},
 		{"no image", seenPod{phase: wfv1.NodeError, message: `Pod failed before main container starts due to ErrImagePull: not found`}, steps.FailImage},
 		{"init failed", seenPod{phase: wfv1.NodeError, message: "init: Error (exit code 1)"}, steps.FailUnknown},
+		{"not allowed", seenPod{phase: wfv1.NodeError, message: `pods "x" is forbidden: violates PodSecurity "restricted:latest": unrestricted capabilities`}, steps.FailImage},
 		{"somebody else's", seenPod{phase: wfv1.NodeFailed, message: "main: Error (exit code 22)", exit: code(22), foreign: true}, steps.FailExit},
 	}
 	for _, tt := range tests {
