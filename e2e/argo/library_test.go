@@ -3,6 +3,7 @@
 package argo
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,6 +55,7 @@ func TestLibraryAgreesWithTheLaptop(t *testing.T) {
 				}
 				summaries[engine] = withoutPlaces(t, out)
 			}
+			evenPreviews(summaries["local"], summaries["argo"])
 			if diff := cmp.Diff(summaries["local"], summaries["argo"]); diff != "" {
 				t.Errorf("-laptop +cluster:\n%s", diff)
 			}
@@ -79,6 +82,20 @@ func withoutPlaces(t *testing.T, out string) any {
 		delete(summary, name)
 	}
 	return summary
+}
+
+// evenPreviews cuts what two summaries show of each output to the shorter of
+// the two: a summary has a fixed size, and longer URIs leave less room in it.
+func evenPreviews(a, b any) {
+	one, _ := a.(map[string]any)["preview"].(map[string]any)
+	other, _ := b.(map[string]any)["preview"].(map[string]any)
+	for port := range one {
+		x, _ := one[port].([]any)
+		y, _ := other[port].([]any)
+		if n := min(len(x), len(y)); n > 0 {
+			one[port], other[port] = x[:n], y[:n]
+		}
+	}
 }
 
 // user is somebody with the program and a configuration for the site.
@@ -115,7 +132,9 @@ func (u *user) ligase(t *testing.T, args ...string) (string, error) {
 	if strings.Contains(strings.Join(args, " "), "--engine argo") {
 		args = append(args, "--config", u.config)
 	}
-	cmd := exec.Command(u.program, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, u.program, args...)
 	cmd.Env = u.env
 	cmd.Stderr = testWriter{t}
 	out, err := cmd.Output()
