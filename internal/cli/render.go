@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"github.com/spf13/cobra"
 
 	"github.com/ligase-bio/ligase/internal/argo/templates"
@@ -101,7 +100,7 @@ func (a *app) render(r rendering, tools []string) error {
 }
 
 // templates renders what was asked for. With problems, it gives what has none.
-func (a *app) templates(r rendering, tools []string) ([]*wfv1.WorkflowTemplate, error) {
+func (a *app) templates(r rendering, tools []string) ([]*templates.Template, error) {
 	cat, problems := a.loadCatalog()
 	if len(tools) == 0 {
 		out, err := templates.All(cat, r.options)
@@ -114,14 +113,14 @@ func (a *app) templates(r rendering, tools []string) ([]*wfv1.WorkflowTemplate, 
 	if err != nil {
 		return nil, err
 	}
-	var out []*wfv1.WorkflowTemplate
+	var out []*templates.Template
 	for _, tool := range tools {
 		list, err := templates.For(cat, tool, choice, r.options)
 		if err != nil {
 			return nil, a.orProblems(err)
 		}
 		for _, t := range list {
-			if !slices.ContainsFunc(out, func(have *wfv1.WorkflowTemplate) bool { return have.Name == t.Name }) {
+			if !slices.ContainsFunc(out, func(have *templates.Template) bool { return have.Name == t.Name }) {
 				out = append(out, t)
 			}
 		}
@@ -136,7 +135,7 @@ type file struct {
 
 const kustomizationName = "kustomization.yaml"
 
-func (r rendering) files(rendered []*wfv1.WorkflowTemplate) ([]file, error) {
+func (r rendering) files(rendered []*templates.Template) ([]file, error) {
 	var files []file
 	for _, t := range rendered {
 		data, err := templates.Marshal(t)

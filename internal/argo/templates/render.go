@@ -59,6 +59,9 @@ const (
 // runTemplate is every template's entrypoint.
 const runTemplate = "run"
 
+// Template is a WorkflowTemplate, for callers that only pass it on.
+type Template = wfv1.WorkflowTemplate
+
 // Render writes the WorkflowTemplate of a compiled step or pipeline, which has
 // no title of its own: see [Of]. The templates of a pipeline's steps must be in
 // the same namespace. The error is a sentence, or problem.Problems.
