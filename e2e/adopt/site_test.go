@@ -217,12 +217,12 @@ type summary struct {
 	RunID   string              `json:"run_id"`
 	Outputs map[string]string   `json:"output_uris"`
 	Preview map[string][]string `json:"preview"`
-	Failure *struct {
+	Error   *struct {
 		Code     string `json:"code"`
 		Message  string `json:"message"`
 		Attempt  int    `json:"attempt"`
 		ExitCode int    `json:"exit_code"`
-	} `json:"failure"`
+	} `json:"error"`
 }
 
 // call runs a tool and wants an exit code.

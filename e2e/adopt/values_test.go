@@ -51,16 +51,16 @@ func TestDiscovered(t *testing.T) {
 	}
 	s.render("say", "--cluster")
 
-	for _, text := range []string{
-		"plain", "", "'; id #", "a\nb", `"}],"args":["x`, "$HOME $SECRET `id` $(id -u)", `{"a": {"b": "}}"}}`, `\n \" ü € 漢`, "--flag", "<&>%s%d",
-	} {
-		t.Run(fmt.Sprintf("literal %q", text), func(t *testing.T) {
-			sum := s.call(0, "say", "--cluster", "text="+text)
-			if got := strings.Join(sum.Preview["said"], "\n"); got != text {
-				t.Errorf("it said %q", got)
-			}
-		})
-	}
+	t.Run("literal", func(t *testing.T) {
+		// A record shows the first lines of what was said.
+		text := strings.Join([]string{
+			`'; id #`, `"}],"args":["x`, "$HOME $SECRET `id` $(id -u)", `{"a": {"b": "}}"}}`, `\n \" ü € 漢`, "--flag", "<&>%s%d", "}",
+		}, "\n")
+		sum := s.call(0, "say", "--cluster", "text="+text)
+		if got := strings.Join(sum.Preview["said"], "\n"); got != text {
+			t.Errorf("it said %q, not %q", got, text)
+		}
+	})
 	for _, text := range []string{"{{workflow.name}}", "{{=1+1}}", "$(SECRET)", "$(ARGO_TEMPLATE)", "$$HOME", "{"} {
 		t.Run(fmt.Sprintf("refused %q", text), func(t *testing.T) {
 			if out, _ := s.ligase(3, "run", "say", "--cluster", "--json", "text="+text); !strings.Contains(out, "would evaluate") {
@@ -82,7 +82,7 @@ func TestDiscovered(t *testing.T) {
 	}
 	t.Run("failing", func(t *testing.T) {
 		sum := s.call(4, "say", "--cluster", "code=3")
-		if f := sum.Failure; f == nil || f.Code != "exit" || f.ExitCode != 3 || !strings.Contains(f.Message, "The template say of say ended with exit code 3.") {
+		if f := sum.Error; f == nil || f.Code != "exit" || f.ExitCode != 3 || !strings.Contains(f.Message, "The template say of say ended with exit code 3.") {
 			t.Errorf("failure: %+v", f)
 		}
 	})
@@ -92,7 +92,7 @@ func TestDiscovered(t *testing.T) {
 		s.write("definitions/say_again.yaml", definition+"    retries: {limit: 1, on: [exit]}\n")
 		s.render("say_again")
 		sum := s.call(4, "say_again", "code=3")
-		if f := sum.Failure; f == nil || f.Code != "exit" || f.Attempt != 2 {
+		if f := sum.Error; f == nil || f.Code != "exit" || f.Attempt != 2 {
 			t.Errorf("failure: %+v", f)
 		}
 		if sum := s.call(0, "say_again", "text=fine"); strings.Join(sum.Preview["said"], "") != "fine" {

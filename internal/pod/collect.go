@@ -154,7 +154,10 @@ func (c *collector) place(ctx context.Context, port *steps.Port) (worker.Place, 
 		}
 	}
 	for i, v := range values {
-		file := filepath.Join(folder, strconv.Itoa(i))
+		file := filepath.Join(folder, source.String())
+		if port.Many {
+			file = filepath.Join(folder, source.String()+"_"+strconv.Itoa(i))
+		}
 		if source.Kind == steps.FromURI {
 			if f := c.fetch(ctx, port, v, file); f != nil {
 				return place, f

@@ -208,7 +208,7 @@ func TestTemplateFailed(t *testing.T) {
 		{"no table", `{"status":"Succeeded","exitCode":"0","outputs":{"parameters":{"log-uri":"x"}}}`, "false", artifacts(), 26, "false", steps.FailOutputContract, "gave nothing as outputs.parameters.table"},
 		{"log nowhere", `{"status":"Succeeded","outputs":{"parameters":{"table":"score\n1\n","log-uri":"file:///etc/passwd"}}}`, "false", artifacts(), 26, "false", steps.FailOutputContract, "file:///etc/passwd"},
 		{"too few poses", "", "true", map[string]string{"best": "b", "poses/p_1.pdb": "x"}, 0, "true", steps.FailOutputContract, "`all` (poses/*.pdb) has 1 file of at least 2."},
-		{"another table", "", "false", nil, 26, "false", steps.FailOutputContract, "score"},
+		{"another table", "", "false", nil, 26, "false", steps.FailOutputContract, "The template ended well, but `table` (outputs.parameters.table) is not what it should be"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := foreignCluster(t).dock("x")

@@ -31,7 +31,7 @@ func (a *attempt) measureIn(root string, c *collected, counts map[string]int) *s
 		return nil
 	}
 	bad := func(format string, args ...any) *steps.Failure {
-		return fail(steps.FailOutputContract, "The command ended with exit code 0, but its metrics (%s) "+format, append([]any{name}, args...)...)
+		return fail(steps.FailOutputContract, a.endedWell()+", but its metrics (%s) "+format, append([]any{name}, args...)...)
 	}
 	if !fs.ValidPath(name) {
 		return bad("are not below the work folder.")

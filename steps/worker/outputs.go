@@ -107,7 +107,7 @@ func (a *attempt) findIn(folder, pattern string, port *steps.Port) ([]output, *s
 // checkCount compares how many files there are with how many were promised.
 func (a *attempt) checkCount(port *steps.Port, pattern string, n int) *steps.Failure {
 	contract := func(format string, args ...any) *steps.Failure {
-		return fail(steps.FailOutputContract, "The command ended with exit code 0, but "+format, args...)
+		return fail(steps.FailOutputContract, a.endedWell()+", but "+format, args...)
 	}
 	if !port.Many {
 		switch {
@@ -181,12 +181,20 @@ func (a *attempt) inspect(o *output) *steps.Failure {
 		if relErr != nil {
 			name = filepath.Base(o.path)
 		}
-		return fail(steps.FailOutputContract, "The command ended with exit code 0, but `%s` (%s) is not what it should be: %s", o.port.Name, name, sentence(err))
+		return fail(steps.FailOutputContract, "%s, but `%s` (%s) is not what it should be: %s", a.endedWell(), o.port.Name, name, sentence(err))
 	}
 	if f := types.FormatOf(o.port.Type, o.format); f != nil && f.Text && o.item < previewItems {
 		o.preview = uris.Preview(head, previewLines, previewBytes)
 	}
 	return nil
+}
+
+// endedWell begins a sentence about what is wrong all the same.
+func (a *attempt) endedWell() string {
+	if a.task.Implementation.Template != nil {
+		return "The template ended well"
+	}
+	return "The command ended with exit code 0"
 }
 
 // sentence is an error's text as the end of a sentence of ours.
