@@ -104,6 +104,9 @@ func (e *Engine) observePod(r *run, t *task, p *seenPod) {
 	if a.pod.message != p.message || !p.pending() {
 		a.note = ""
 	}
+	if a.told && a.pod.running() && p.pending() {
+		e.remade(r, t, a)
+	}
 	a.pod = *p
 	if (p.running() || p.over()) && !a.told {
 		a.told, t.message = true, ""
@@ -119,6 +122,18 @@ func (e *Engine) observePod(r *run, t *task, p *seenPod) {
 	if p.over() && !a.read && !a.reading {
 		e.read(r, t, a)
 	}
+}
+
+// remade tells that the pod of an attempt was deleted and Argo makes it anew:
+// another attempt, though to Argo it is still the same one.
+func (e *Engine) remade(r *run, t *task, a *attempt) {
+	message := fmt.Sprintf("The pod of %s went away while it ran; Argo starts it again.", t.Node)
+	e.status(r, t, a, runs.Pending, message, follow.Soon)
+	if !a.silent {
+		e.event(r, runs.Event{Node: t.Node, Index: t.Index, Attempt: a.number, Kind: "retrying", Message: message})
+	}
+	a.told, a.silent, a.share, t.message = false, false, 0, message
+	a.number++
 }
 
 // start tells that the run runs, once.

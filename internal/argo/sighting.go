@@ -102,6 +102,11 @@ func seen(wf *wfv1.Workflow) (*sighting, error) {
 		if !ours || node.Type != wfv1.NodeTypePod {
 			continue
 		}
+		if !s.done && node.Phase.FailedOrError() && !node.Phase.Fulfilled(node.TaskResultSynced) {
+			// Argo waits for what the pod reports, and if the pod was deleted
+			// makes it anew, under the same name.
+			node.Phase = wfv1.NodeRunning
+		}
 		task := s.tasks[t]
 		if task == nil { // it is not tried again
 			task = s.task(t)

@@ -1,0 +1,57 @@
+package argo
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/runs"
+)
+
+// Argo ends no attempt whose pod was deleted before it could report: it makes
+// the pod anew, and the run goes on.
+func TestAPodThatArgoMakesAnewIsNoFailure(t *testing.T) {
+	l := newLab(t, nil)
+	j := l.submit(l.job("say", nil))
+	say := dag.Task{Node: "say"}
+	show := func(phase wfv1.NodePhase, message string) {
+		l.control(j.Workflow, func(wf *wfv1.Workflow) {
+			wf.Status.Phase = wfv1.WorkflowRunning
+			pod(wf, say, 0, phase, message, -1)
+			name := j.Workflow + ".say(0)"
+			n := wf.Status.Nodes[name]
+			synced := phase == wfv1.NodeSucceeded
+			n.TaskResultSynced = &synced
+			wf.Status.Nodes[name] = n
+		})
+	}
+	l.begin(j, say, 1, 0)
+	show(wfv1.NodeRunning, "")
+	l.waits("the first attempt", func(o runs.Observation) bool { return o.Event != nil && o.Event.Kind == "attempt_started" })
+	show(wfv1.NodeError, "pod deleted")
+	show(wfv1.NodePending, "PodInitializing")
+	l.waits("what became of its pod", func(o runs.Observation) bool {
+		return o.Event != nil && o.Event.Kind == "retrying" && o.Event.Attempt == 1 && strings.Contains(o.Event.Message, "went away")
+	})
+	l.begin(j, say, 2, 0)
+	show(wfv1.NodeRunning, "")
+	l.commit(j, say, 2, nil)
+	show(wfv1.NodeSucceeded, "")
+	l.control(j.Workflow, func(wf *wfv1.Workflow) {
+		over(wf, say, wfv1.NodeSucceeded)
+		wf.Status.Phase = wfv1.WorkflowSucceeded
+	})
+	l.ends(j, runs.Succeeded)
+	if failed := l.events("attempt_failed"); len(failed) > 0 {
+		t.Errorf("it was told that %q failed", failed)
+	}
+	if got, want := l.events("attempt_started"), []string{"say 1", "say 2"}; !slices.Equal(got, want) {
+		t.Errorf("the attempts that started are %q, want %q", got, want)
+	}
+	if last := l.last()["say"]; last.State != runs.Succeeded || last.Attempt != 2 {
+		t.Errorf("its task ended %s in attempt %d, want succeeded in attempt 2", last.State, last.Attempt)
+	}
+}
