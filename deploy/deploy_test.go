@@ -21,7 +21,9 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/e2e/cluster/kube"
+	"github.com/ligase-bio/ligase/internal/argo/templates"
 	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -235,25 +237,8 @@ func TestLeastPrivilege(t *testing.T) {
 // its template is submitted by hand, and leaves the record of a run.
 func TestToolsRunAlone(t *testing.T) {
 	p, namespace := installed(t)
-	s3 := p.cluster.S3
-	t.Setenv("AWS_ACCESS_KEY_ID", s3.AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", s3.SecretKey)
-	root := uris.MustParse("s3://" + s3.Bucket + "/" + namespace)
-	store, err := uris.NewStore(uris.Options{
-		Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(),
-		Buckets: map[string]uris.BucketConfig{"s3://": {Endpoint: s3.Endpoint, Region: s3.Region, UsePathStyle: true, DisableHTTPS: true}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	put := func(name string, content []byte) string {
-		u := root.Join("given", name)
-		if _, err := store.Put(t.Context(), u, bytes.NewReader(content)); err != nil {
-			t.Fatal(err)
-		}
-		return u.String()
-	}
+	h := p.hold(namespace)
+	put := h.put
 	sequence := put("ubiquitin.fasta", []byte(">ubiquitin\nMQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG\n"))
 	pdb, err := fs.ReadFile(os.DirFS(filepath.Join("..", "internal", "cli", "demo")), "1ubq.pdb")
 	if err != nil {
@@ -275,43 +260,155 @@ func TestToolsRunAlone(t *testing.T) {
 			map[string]int{"backbone": 1, "design": 2, "fold": 4, "score": 4, "rank": 1}},
 	} {
 		t.Run(c.template, func(t *testing.T) {
-			p := &place{T: t, dir: p.dir, cluster: p.cluster}
-			name := "alone-" + c.template
-			p.must("argo", "submit", "--namespace", namespace, "--from", "workflowtemplate/"+c.template, "--name", name, "-p", "task="+c.task, "--wait")
-			var wf struct {
-				Metadata struct{ UID string }
-				Status   struct{ Phase, Message string }
-			}
-			if err := json.Unmarshal([]byte(p.must("argo", "get", "--namespace", namespace, name, "-o", "json")), &wf); err != nil {
-				t.Fatal(err)
-			}
-			if wf.Status.Phase != "Succeeded" {
-				out, _ := p.program("argo", "get", "--namespace", namespace, name)
-				logs, _ := p.program("argo", "logs", "--namespace", namespace, name)
-				t.Fatalf("it ended %s\n%s\n%s", wf.Status.Phase, out, logs)
-			}
-			folder := uris.Layout{Root: root}.Run(tasks.RunIDOf(wf.Metadata.UID))
-			got := map[string]int{}
-			for o, err := range store.List(t.Context(), folder.URI.Join("outputs"), true) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !strings.HasSuffix(o.URI.String(), "/result.json") {
-					continue
-				}
-				data, err := store.ReadAll(t.Context(), o.URI, 1<<20)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var r steps.Result
-				if err := json.Unmarshal(data, &r); err != nil {
-					t.Fatal(err)
-				}
-				got[r.Node]++
-			}
+			t.Parallel()
+			got := h.on(t).run(c.template, "-p", "task="+c.task)
 			if fmt.Sprint(got) != fmt.Sprint(c.committed) {
 				t.Errorf("committed %v, want %v", got, c.committed)
 			}
 		})
 	}
+}
+
+// Shapes of pipelines that the library has none of: back into a scatter after a
+// gather, failures further out, a list that the call gives, pipelines in
+// pipelines.
+func TestOddShapesRunAlone(t *testing.T) {
+	p, namespace := installed(t)
+	internal := filepath.Join("..", "internal")
+	var sources []catalog.Source
+	for _, dir := range []string{filepath.Join(internal, "runs", "runstest", "definitions"), filepath.Join(internal, "argo", "templates", "testdata", "odd")} {
+		source, err := catalog.Dir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, source)
+	}
+	cat, problems := catalog.Load(sources...)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	all, err := templates.All(cat, templates.Options{WorkerImage: p.cluster.Image("ligase-worker"), Namespace: namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		data, err := templates.Marshal(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A cluster without registries has a shell in an image of its own. It
+		// may have no core for each of many pods that need little.
+		text := strings.ReplaceAll(string(data), "busybox:1.37", p.cluster.Image("ligase-e2e-tools"))
+		p.write("odd/"+one.Name+".yaml", strings.ReplaceAll(text, `cpu: "1"`, "cpu: 50m"))
+	}
+	p.must("kubectl", "apply", "-f", filepath.Join(p.dir, "odd"))
+	h := p.hold(namespace)
+	first, second := h.put("1.txt", []byte("one\n")), h.put("2.txt", []byte("two\n"))
+	for _, c := range []struct {
+		template  string
+		arguments []string
+		committed map[string]int
+	}{
+		{"again", []string{"-p", "task={}"}, map[string]int{"split": 1, "inner": 2, "up": 4, "all": 1, "both": 4, "more": 4}},
+		// `check` does not like the second item: nothing is left of it but what
+		// does not need it.
+		{"outer", []string{"-p", "task={}"}, map[string]int{"split": 1, "check": 1, "inner": 2, "use": 3, "deep": 3, "last": 3}},
+		{"inside-out", []string{"-p", "task={}"}, map[string]int{"split": 1, "chop.parts": 2, "chop.upper": 6, "chop.join": 2, "all": 1}},
+		{"given-list", []string{"-p", fmt.Sprintf(`task={"inputs": {"texts": [%q, %q]}}`, first, second), "-p", "count-texts=2"}, map[string]int{"upper": 2, "all": 1}},
+		{"tolerant", []string{"-p", "task={}"}, map[string]int{"split": 1, "picky": 2, "upper": 2, "gather": 1}},
+	} {
+		t.Run(c.template, func(t *testing.T) {
+			t.Parallel()
+			if got := h.on(t).run(c.template, c.arguments...); fmt.Sprint(got) != fmt.Sprint(c.committed) {
+				t.Errorf("committed %v, want %v", got, c.committed)
+			}
+		})
+	}
+}
+
+// hold is the store of a namespace's runs.
+type hold struct {
+	*place
+	namespace string
+	store     *uris.Store
+	root      uris.URI
+}
+
+func (p *place) hold(namespace string) *hold {
+	p.Helper()
+	s3 := p.cluster.S3
+	// Tests that run side by side may not set these for themselves alone; they
+	// are the same for all.
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": s3.AccessKey, "AWS_SECRET_ACCESS_KEY": s3.SecretKey} {
+		if err := os.Setenv(name, value); err != nil {
+			p.Fatal(err)
+		}
+	}
+	root := uris.MustParse("s3://" + s3.Bucket + "/" + namespace)
+	store, err := uris.NewStore(uris.Options{
+		Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(),
+		Buckets: map[string]uris.BucketConfig{"s3://": {Endpoint: s3.Endpoint, Region: s3.Region, UsePathStyle: true, DisableHTTPS: true}},
+	})
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(func() { store.Close() })
+	return &hold{p, namespace, store, root}
+}
+
+// on is the same for a test inside of the test.
+func (h *hold) on(t *testing.T) *hold {
+	inner := *h
+	inner.place = &place{T: t, dir: h.dir, cluster: h.cluster}
+	return &inner
+}
+
+func (h *hold) put(name string, content []byte) string {
+	h.Helper()
+	u := h.root.Join("given", name)
+	if _, err := h.store.Put(h.Context(), u, bytes.NewReader(content)); err != nil {
+		h.Fatal(err)
+	}
+	return u.String()
+}
+
+// run submits a template by hand, waits until it has succeeded, and says how
+// many tasks of each node have committed.
+func (h *hold) run(template string, arguments ...string) map[string]int {
+	h.Helper()
+	name := "alone-" + template
+	submitted := append([]string{"submit", "--namespace", h.namespace, "--from", "workflowtemplate/" + template, "--name", name, "--wait"}, arguments...)
+	_, failed := h.program("argo", submitted...)
+	var wf struct {
+		Metadata struct{ UID string }
+		Status   struct{ Phase string }
+	}
+	if err := json.Unmarshal([]byte(h.must("argo", "get", "--namespace", h.namespace, name, "-o", "json")), &wf); err != nil {
+		h.Fatal(err)
+	}
+	if wf.Status.Phase != "Succeeded" {
+		out, _ := h.program("argo", "get", "--namespace", h.namespace, name)
+		logs, _ := h.program("argo", "logs", "--namespace", h.namespace, name)
+		h.Fatalf("it ended %s: %v\n%s\n%s", wf.Status.Phase, failed, out, logs)
+	}
+	folder := uris.Layout{Root: h.root}.Run(tasks.RunIDOf(wf.Metadata.UID))
+	got := map[string]int{}
+	for o, err := range h.store.List(h.Context(), folder.URI.Join("outputs"), true) {
+		if err != nil {
+			h.Fatal(err)
+		}
+		if !strings.HasSuffix(o.URI.String(), "/result.json") {
+			continue
+		}
+		data, err := h.store.ReadAll(h.Context(), o.URI, 1<<20)
+		if err != nil {
+			h.Fatal(err)
+		}
+		var r steps.Result
+		if err := json.Unmarshal(data, &r); err != nil {
+			h.Fatal(err)
+		}
+		got[r.Node]++
+	}
+	return got
 }
