@@ -23,6 +23,7 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"github.com/argoproj/argo-workflows/v3/pkg/client/clientset/versioned"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -163,6 +164,10 @@ func (s *site) describeStore() {
 // which a cluster without registries has its own.
 const suiteImage = "busybox:1.37"
 
+// someCPU is what pods reserve at most: a node of two cores would run them two
+// at a time, and they do next to nothing.
+var someCPU = resource.MustParse("150m")
+
 // applyTemplates renders the site's catalog and puts it into the cluster.
 func (s *site) applyTemplates() {
 	s.Helper()
@@ -175,8 +180,15 @@ func (s *site) applyTemplates() {
 	}
 	for _, t := range list {
 		for i := range t.Spec.Templates {
-			if c := t.Spec.Templates[i].Container; c != nil && c.Image == suiteImage {
+			c := t.Spec.Templates[i].Container
+			if c == nil {
+				continue
+			}
+			if c.Image == suiteImage {
 				c.Image = tools
+			}
+			if c.Resources.Requests.Cpu().Cmp(someCPU) > 0 {
+				c.Resources.Requests[corev1.ResourceCPU] = someCPU
 			}
 		}
 		s.apply(t)
