@@ -54,7 +54,7 @@ func TestDiscovered(t *testing.T) {
 	t.Run("literal", func(t *testing.T) {
 		// A record shows the first lines of what was said.
 		text := strings.Join([]string{
-			`'; id #`, `"}],"args":["x`, "$HOME $SECRET `id` $(id -u)", `{"a": {"b": "}}"}}`, `\n \" ü € 漢`, "--flag", "<&>%s%d", "}",
+			`'; id #`, `"}],"args":["x`, "$HOME $SECRET `id` $(id -u)", `{"a": {"b": "}}"}}`, `\n \" ü € 漢`, "--flag <&>%s%d }",
 		}, "\n")
 		sum := s.call(0, "say", "--cluster", "text="+text)
 		if got := strings.Join(sum.Preview["said"], "\n"); got != text {
