@@ -30,6 +30,7 @@ type run struct {
 	heard       time.Time // when it was seen last
 	asked       time.Time // when it was asked for last
 	left        bool      // the watch has it no longer
+	departures  int       // how often it was told so
 	refreshing  bool
 	gone        string // why there is no Workflow any more
 

@@ -184,6 +184,7 @@ func (e *Engine) left(name string, uid types.UID) {
 	defer e.mu.Unlock()
 	if r := e.byName[name]; r != nil && (r.uid == "" || r.uid == uid) {
 		r.left = true
+		r.departures++
 		e.refresh(r)
 	}
 }
@@ -223,6 +224,7 @@ func (e *Engine) refresh(r *run) {
 		return
 	}
 	r.refreshing = true
+	departures := r.departures
 	e.background(func(ctx context.Context) {
 		s, err := e.get(ctx, r.name)
 		e.mu.Lock()
@@ -241,6 +243,9 @@ func (e *Engine) refresh(r *run) {
 			e.look(r)
 		default:
 			e.take(r, s)
+			if r.departures != departures && !s.done {
+				r.left = true // it left while this look was under way
+			}
 		}
 	})
 }
