@@ -29,9 +29,6 @@ func (e *Engine) tally(r *run) {
 		e.tellPending(r, t)
 	}
 	waiting := e.waitingOf(r, running)
-	if waiting != "" {
-		waiting = "waiting: " + waiting
-	}
 	if waiting != r.waiting {
 		r.waiting = waiting
 		e.tell(r, runs.Observation{Waiting: &waiting}, follow.Soon)
@@ -57,7 +54,7 @@ const slowStart = 20 * time.Second
 // waitingOf says why nothing of a run moves, or "".
 func (e *Engine) waitingOf(r *run, running int) string {
 	if r.storeOff != "" {
-		return "the store cannot be read (" + r.storeOff + ")"
+		return "waiting for the store: " + r.storeOff
 	}
 	if running > 0 {
 		return ""
@@ -73,7 +70,7 @@ func (e *Engine) waitingOf(r *run, running int) string {
 		}
 		if a.pod.pending() {
 			if why := pendingProblem(a.why(), t.image()); why != "" {
-				return why
+				return "waiting: " + why
 			}
 		}
 		if a.failure != nil {
@@ -82,13 +79,13 @@ func (e *Engine) waitingOf(r *run, running int) string {
 	}
 	switch {
 	case failed > 0 && !r.account.Aborted():
-		return "to try " + follow.Count(failed, "failed task") + " again"
+		return "waiting to try " + follow.Count(failed, "failed task") + " again"
 	case r.seen != nil && r.seen.phase == "" && !r.held && !r.seen.created.IsZero() && e.options.Now().Sub(r.seen.created) > slowStart:
-		return "Argo's workflow controller has not taken it up; see that it runs and looks after the namespace " + e.options.Namespace
+		return "waiting: Argo's workflow controller has not taken it up; see that it runs and looks after the namespace " + e.options.Namespace
 	case r.seen != nil && r.seen.phase == "Pending" && r.seen.message != "":
-		return r.seen.message
+		return "waiting: " + r.seen.message
 	case r.seen != nil && r.seen.offloaded:
-		return "for the end of its Workflow: Argo keeps its nodes in a database that ligase does not read"
+		return "waiting for the end of its Workflow: Argo keeps its nodes in a database that ligase does not read"
 	}
 	return ""
 }
