@@ -3,7 +3,7 @@ package pod
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -238,14 +238,14 @@ func list(text string) ([]string, error) {
 	if err := json.Unmarshal([]byte(text), &items); err != nil {
 		return nil, err
 	}
+	if items == nil {
+		return nil, errors.New("it is null")
+	}
 	out := make([]string, len(items))
 	for i, item := range items {
 		if json.Unmarshal(item, &out[i]) != nil {
 			out[i] = string(item)
 		}
-	}
-	if out == nil {
-		return nil, fmt.Errorf("it is null")
 	}
 	return out, nil
 }

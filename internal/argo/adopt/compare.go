@@ -227,7 +227,7 @@ func empty(v any) bool {
 // unpacked reads what stands packed in a template, so that a difference in it
 // can be named: the step that a pod is of, or the pipeline.
 func unpacked(path string, catalog, cluster any) (what string, a, b any) {
-	read := func(string) (any, error) { return nil, nil }
+	var read func(text string) (any, error)
 	switch {
 	case strings.HasSuffix(path, ".env.LIGASE_STEP.value"):
 		what = "step"
