@@ -100,7 +100,7 @@ func evenPreviews(a, b any) {
 
 // user is somebody with the program and a configuration for the site.
 type user struct {
-	program, home, kubeconfig, config string
+	program, home, config string
 	env                               []string
 }
 
