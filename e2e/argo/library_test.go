@@ -101,7 +101,7 @@ func evenPreviews(a, b any) {
 // user is somebody with the program and a configuration for the site.
 type user struct {
 	program, home, config string
-	env                               []string
+	env                   []string
 }
 
 // user builds the program and sets it up for the site.

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/argoproj/argo-workflows/v3/pkg/apis/workflow"
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	"github.com/argoproj/argo-workflows/v3/workflow/common"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +21,12 @@ import (
 // unfinished selects the Workflows of runs that Argo has not done with: what
 // is watched does not grow with what has ever run. One that ends leaves the
 // selection, which the watch tells as if it were deleted; one look says which.
-const unfinished = ownedByLigase + "," + common.LabelKeyCompleted + "!=true"
+const (
+	// Argo's label of Workflows that are over: common.LabelKeyCompleted, whose
+	// package would bring Argo's expression languages along.
+	completed  = workflow.WorkflowFullName + "/completed"
+	unfinished = ownedByLigase + "," + completed + "!=true"
+)
 
 // pageSize is how many Workflows one call lists: each may have a megabyte.
 const pageSize = 100
