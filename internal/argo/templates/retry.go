@@ -18,18 +18,28 @@ const (
 	exitKilled     = 137 // SIGKILL, by which the kernel and the kubelet end what takes too much memory
 	exitTerminated = 143 // SIGTERM before the worker could handle it
 	exitNone       = -1  // what Argo has for a pod that ended without one: deleted, evicted, its machine gone
+	exitDone       = 0   // of a worker that did all it should; the pod failed when Argo could not report that
 )
 
+// reports is how often a pod that has done its work, and of which Argo's
+// supervisor could not tell the API server so, is started again if its step is
+// not to be tried again at all. It finds its own commit record and ends.
+const reports = 2
+
 // retries is a step's retries as Argo has them: an expression over how the
-// attempt before ended. There always is a strategy, if with a limit of 0, since
-// only pods of one are told which attempt they are.
+// attempt before ended. There always is a strategy: only pods of one are told
+// which attempt they are.
 func retries(r steps.Retries) *wfv1.RetryStrategy {
-	limit := intstr.FromString(strconv.Itoa(r.Limit))
-	s := &wfv1.RetryStrategy{Limit: &limit, RetryPolicy: wfv1.RetryPolicyAlways, Expression: "false"}
+	times := r.Limit
 	if r.Limit == 0 || len(r.On) == 0 {
-		return s
+		times, r.On = reports, nil
 	}
-	var codes []int
+	limit, factor := intstr.FromString(strconv.Itoa(times)), intstr.FromInt32(2)
+	s := &wfv1.RetryStrategy{
+		Limit: &limit, RetryPolicy: wfv1.RetryPolicyAlways,
+		Backoff: &wfv1.Backoff{Duration: "5s", Factor: &factor, Cap: "5m"},
+	}
+	codes := []int{exitDone}
 	unknown := false
 	for _, class := range r.On {
 		switch class {
@@ -63,8 +73,6 @@ func retries(r steps.Retries) *wfv1.RetryStrategy {
 	// A pod that Kubernetes ended because it took too long has no code of its
 	// own, and would take too long again.
 	s.Expression += " && !(lastRetry.message contains 'specified deadline')"
-	factor := intstr.FromInt32(2)
-	s.Backoff = &wfv1.Backoff{Duration: "5s", Factor: &factor, Cap: "5m"}
 	return s
 }
 

@@ -24,20 +24,21 @@ func triedAgain(t *testing.T, r steps.Retries, exit int, message string) bool {
 	return ok
 }
 
-// Which ends of a pod are tried again follows from the classes alone.
+// Which ends of a pod are tried again follows from the classes alone; one whose
+// worker did all it should, and whose end Argo could not report, always is.
 func TestRetriesByClass(t *testing.T) {
-	ends := []int{-1, 1, 2, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 126, 137, 139, 143}
+	ends := []int{-1, 0, 1, 2, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 126, 137, 139, 143}
 	for _, c := range []struct {
 		on   []steps.FailureCode
 		want []int
 	}{
-		{nil, nil},
-		{[]steps.FailureCode{steps.FailOOM}, []int{20, 137}},
-		{[]steps.FailureCode{steps.FailPreempted}, []int{-1, 22, 143}},
-		{[]steps.FailureCode{steps.FailGPUOOM, steps.FailStorage, steps.FailExit}, []int{21, 28, 29}},
-		{[]steps.FailureCode{steps.FailUnknown}, []int{-1, 1, 2, 32, 126, 139}},
-		{[]steps.FailureCode{steps.FailOOM, steps.FailPreempted, steps.FailUnknown}, []int{-1, 1, 2, 20, 22, 32, 126, 137, 139, 143}},
-		{[]steps.FailureCode{steps.FailDeadline, steps.FailUnknown}, []int{-1, 1, 2, 25, 32, 126, 139}},
+		{nil, []int{0}},
+		{[]steps.FailureCode{steps.FailOOM}, []int{0, 20, 137}},
+		{[]steps.FailureCode{steps.FailPreempted}, []int{-1, 0, 22, 143}},
+		{[]steps.FailureCode{steps.FailGPUOOM, steps.FailStorage, steps.FailExit}, []int{0, 21, 28, 29}},
+		{[]steps.FailureCode{steps.FailUnknown}, []int{-1, 0, 1, 2, 32, 126, 139}},
+		{[]steps.FailureCode{steps.FailOOM, steps.FailPreempted, steps.FailUnknown}, []int{-1, 0, 1, 2, 20, 22, 32, 126, 137, 139, 143}},
+		{[]steps.FailureCode{steps.FailDeadline, steps.FailUnknown}, []int{-1, 0, 1, 2, 25, 32, 126, 139}},
 	} {
 		t.Run(fmt.Sprint(c.on), func(t *testing.T) {
 			r := steps.Retries{Limit: 2, On: c.on}
@@ -68,11 +69,12 @@ func TestNoRetryOfWhatTookTooLong(t *testing.T) {
 }
 
 // Even what is never tried again has a strategy: only pods of one know which
-// attempt they are.
+// attempt they are, and a pod may have done its work without Argo's being able
+// to say so.
 func TestLimit(t *testing.T) {
-	for _, limit := range []int{0, 3} {
-		if got := retries(steps.Retries{Limit: limit}).Limit.String(); got != strconv.Itoa(limit) {
-			t.Errorf("the limit is %s, want %d", got, limit)
+	for limit, want := range map[int]string{0: "2", 1: "1", 3: "3"} {
+		if got := retries(steps.Retries{Limit: limit, On: []steps.FailureCode{steps.FailOOM}}).Limit.String(); got != want {
+			t.Errorf("of a step with %d retries the limit is %s, want %s", limit, got, want)
 		}
 	}
 }
