@@ -1,9 +1,13 @@
 package argo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +17,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 
+	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/tasks"
@@ -125,9 +130,26 @@ func (r *run) unfinished() *steps.Failure {
 		return failure(steps.FailUnknown, nil, "Render and apply the tool's templates again (`ligase render`), and retry the run.", true,
 			"The Workflow %s ended, but not all tasks of the run have run: its template is not the one of this tool.", r.name)
 	case said == "":
-		said = "it does not say why"
+		if said = s.complaint(); said == "" {
+			said = "it does not say why"
+		}
 	}
 	return failure(steps.FailUnknown, nil, resume, true, "The Workflow %s ended as %s: %s.", r.name, strings.ToLower(string(s.phase)), said)
+}
+
+// complaint is what is said of the first pod, in the order of nodes, that ended
+// badly, though its task may well have committed.
+func (s *sighting) complaint() string {
+	tasks := slices.SortedFunc(maps.Keys(s.tasks), func(a, b dag.Task) int {
+		return cmp.Or(strings.Compare(a.Node, b.Node), a.Index.Compare(b.Index))
+	})
+	for _, t := range tasks {
+		pods := s.tasks[t].pods
+		if n := len(pods); n > 0 && pods[n-1].phase.FailedOrError() && pods[n-1].message != "" {
+			return fmt.Sprintf("of the pod of %s it says %q", t.Node, strings.TrimRight(pods[n-1].message, ". "))
+		}
+	}
+	return ""
 }
 
 // end tells of a run's end and forgets it.

@@ -55,3 +55,30 @@ func TestAPodThatArgoMakesAnewIsNoFailure(t *testing.T) {
 		t.Errorf("its task ended %s in attempt %d, want succeeded in attempt 2", last.State, last.Attempt)
 	}
 }
+
+// A Workflow can end badly though each of its pods did its work, when Argo's
+// supervisor in one could not report: what it says there is all there is.
+func TestAWorkflowThatEndsForAPodThatCommittedSaysWhy(t *testing.T) {
+	l := newLab(t, nil)
+	j := l.submit(l.job("chain", nil))
+	first := dag.Task{Node: "first"}
+	l.begin(j, first, 1, 0)
+	l.commit(j, first, 1, nil)
+	l.control(j.Workflow, func(wf *wfv1.Workflow) {
+		pod(wf, first, 0, wfv1.NodeError, "wait: Error (exit code 64): connection refused", 0)
+		over(wf, first, wfv1.NodeError)
+		wf.Status.Phase = wfv1.WorkflowError
+	})
+	o := l.ends(j, runs.Failed)
+	for _, what := range []string{"ended as error", "first", "exit code 64"} {
+		if !strings.Contains(o.Failure.Message, what) {
+			t.Errorf("%q does not say %q", o.Failure.Message, what)
+		}
+	}
+	if !o.Failure.Retryable {
+		t.Error("it does not say that a retry can help")
+	}
+	if last := l.last()["first"]; last.State != runs.Succeeded {
+		t.Errorf("the task that committed is %s", last.State)
+	}
+}
