@@ -60,6 +60,10 @@ chaos: ## kill the engine at random a hundred times under load
 bench: ## one table: ours, peer or floor, ratio
 	$(GO) run ./e2e/bench
 
+.PHONY: bench-argo
+bench-argo: ## the same of the engine on Argo, on the cluster of cluster-up or KUBECONFIG
+	$(GO) run ./e2e/bench -argo
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	.ci/fuzz $(or $(FUZZTIME),30s)

@@ -25,14 +25,20 @@ const tenant = "default"
 //go:embed definitions
 var embedded embed.FS
 
+// ownDefinitions are the steps of this program.
+func ownDefinitions() (catalog.Source, error) {
+	own, err := fs.Sub(embedded, "definitions")
+	return catalog.Source{Name: "bench", FS: own}, err
+}
+
 // definitions reads the steps of this program, and what more lies in a folder
 // if one is given.
 func definitions(more string) (*catalog.Catalog, error) {
-	own, err := fs.Sub(embedded, "definitions")
+	own, err := ownDefinitions()
 	if err != nil {
 		return nil, err
 	}
-	sources := []catalog.Source{{Name: "bench", FS: own}}
+	sources := []catalog.Source{own}
 	if more != "" {
 		dir, err := catalog.Dir(more)
 		if err != nil {

@@ -4,6 +4,7 @@
 //	go run ./e2e/bench                       # or: make bench
 //	go run ./e2e/bench -only 'submit' -quick
 //	go run ./e2e/bench -update               # into docs/benchmarks.md
+//	go run ./e2e/bench -argo                 # or: make bench-argo; on a cluster
 //
 // It is no test: it ends with 0 however slow things are, and with 1 only when
 // something could not be measured at all. docs/benchmarks.md says what each
@@ -32,7 +33,10 @@ type benchCase struct {
 	measure func(ctx context.Context, b *bench) ([]row, error)
 }
 
-func cases() []benchCase {
+func cases(onArgo bool) []benchCase {
+	if onArgo {
+		return argoCases()
+	}
 	var all []benchCase
 	all = append(all, planCases()...)
 	all = append(all, graphCases()...)
@@ -43,6 +47,7 @@ func cases() []benchCase {
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type options struct {
+	argo     bool
 	only     *regexp.Regexp
 	quick    bool
 	markdown bool
@@ -61,6 +66,9 @@ const (
 func run(args []string, stdout, stderr io.Writer) int {
 	if dir := os.Getenv(crowdVariable); dir != "" {
 		return crowdChild(dir, stdout, stderr)
+	}
+	if what := os.Getenv(crowdOnArgoVariable); what != "" {
+		return crowdOnArgoChild(what, stdout, stderr)
 	}
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -101,7 +109,8 @@ const patience = 15 * time.Second
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "measure the cases whose name matches this `regexp`: "+names(cases()))
+	only := flags.String("only", "", "measure the cases whose name matches this `regexp`: "+names(cases(false))+"; with -argo "+names(cases(true)))
+	flags.BoolVar(&o.argo, "argo", false, "measure the engine on Argo, on the cluster of make cluster-up or of KUBECONFIG")
 	flags.BoolVar(&o.quick, "quick", false, "small sizes, to see that the program works; the goals are not about these")
 	flags.BoolVar(&o.markdown, "markdown", false, "write Markdown, with the machine and the date")
 	flags.BoolVar(&o.update, "update", false, "write that into "+document+" too")
@@ -120,7 +129,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, errors.New("-update writes the whole table at its full size: leave -only and -quick out")
 	}
 	if len(chosen(o)) == 0 {
-		return o, fmt.Errorf("no case matches %q: there are %s", *only, names(cases()))
+		return o, fmt.Errorf("no case matches %q: there are %s", *only, names(cases(o.argo)))
 	}
 	return o, nil
 }
@@ -134,7 +143,7 @@ func names(list []benchCase) string {
 }
 
 func chosen(o options) (list []benchCase) {
-	for _, c := range cases() {
+	for _, c := range cases(o.argo) {
 		if o.only.MatchString(c.name) {
 			list = append(list, c)
 		}
@@ -219,7 +228,11 @@ func measureCase(ctx context.Context, c benchCase, b *bench, profile string) (ro
 
 func write(o options, rows []row, on machine, stdout io.Writer) error {
 	if o.update {
-		if err := update(document, rows, on); err != nil {
+		marks := hostMarks
+		if o.argo {
+			marks = argoMarks
+		}
+		if err := update(document, marks, rows, on); err != nil {
 			return err
 		}
 	}

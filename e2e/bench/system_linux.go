@@ -134,3 +134,6 @@ func forgetCached(path string) error {
 	defer f.Close()
 	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 }
+
+// peakMemory is the most that this process had resident, in bytes.
+func peakMemory() int64 { return kilobytes("/proc/self/status", "VmHWM") }

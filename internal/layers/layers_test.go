@@ -49,8 +49,8 @@ var foreign = map[string][]string{
 	"gocloud.dev":                      {"uris", "uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob"},
 	"go.yaml.in/yaml/v3":               {"internal/definition", "internal/argo/adopt"}, // writes definitions with remarks
 	"github.com/spf13/cobra":           {"internal/cli"},
-	"k8s.io":                           {"internal/argo", "internal/argo/templates", "internal/argo/adopt"},
-	"github.com/argoproj":              {"internal/argo", "internal/argo/templates", "internal/argo/adopt"},
+	"k8s.io":                           {"internal/argo", "internal/argo/templates", "internal/argo/adopt", "e2e/bench"},
+	"github.com/argoproj":              {"internal/argo", "internal/argo/templates", "internal/argo/adopt", "e2e/bench"},
 	"github.com/modelcontextprotocol/": {},
 }
 
