@@ -255,6 +255,27 @@ func (a *attempt) overdue() *steps.Failure {
 	return fail(steps.FailDeadline, "The command was not done within its timeout of %s and was ended.", a.timeout())
 }
 
+// together is how far apart one signal for all reaches this program and its
+// command.
+const together = 500 * time.Millisecond
+
+// toldWith reports whether a command that ended badly was told to end together
+// with this program. When a pod is to end, Argo's supervisor sends SIGTERM to
+// every process there is, and a shutdown does so on a whole machine: then the
+// command's end says nothing of the command. One that SIGTERM ended may well be
+// seen here before that signal is.
+func toldWith(ctx context.Context, exit int) bool {
+	if exit != 128+int(syscall.SIGTERM) {
+		return ctx.Err() != nil
+	}
+	select {
+	case <-ctx.Done():
+		return true
+	case <-time.After(together):
+		return false
+	}
+}
+
 // notStarted says why a command could not be executed.
 func (a *attempt) notStarted(path string, err error) *steps.Failure {
 	switch {
@@ -279,8 +300,8 @@ func (a *attempt) judge(ctx context.Context) *steps.Failure {
 	e := a.ending
 	var f *steps.Failure
 	switch {
-	case e.cause == stoppedByContext:
-		f = canceled(ctx)
+	case e.cause == stoppedByContext, e.cause == notStopped && e.exit != 0 && toldWith(ctx, e.exit):
+		return canceled(ctx)
 	case e.cause == stoppedByDeadline:
 		f = a.overdue()
 	case e.cause == stoppedByMemory:

@@ -202,6 +202,30 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A signal that is sent to every process ends the command itself, and that may
+// be seen before the worker's own order to end.
+func TestToldTogether(t *testing.T) {
+	l := newLab(t, nil)
+	preempted := &steps.Failure{Code: steps.FailPreempted, Message: "The pod was told to end."}
+	for i, script := range []string{
+		`kill -TERM $$`,
+		`exit 143`, // as a shell ends whose command was ended so
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		task := l.task(script)
+		task.Index = task.Index.Child(i)
+		_, f := l.Execute(ctx, task, &worker.Hooks{Started: func(int) error {
+			time.AfterFunc(100*time.Millisecond, func() { cancel(preempted) })
+			return nil
+		}})
+		if f == nil || f.Code != steps.FailPreempted || f.Message != preempted.Message || !f.Retryable {
+			t.Errorf("%s: %+v, want preempted", script, f)
+		}
+		cancel(nil)
+		l.clean()
+	}
+}
+
 func TestStartedRefuses(t *testing.T) {
 	l := newLab(t, nil)
 	_, f := l.Execute(context.Background(), l.task(`sleep 60`), &worker.Hooks{Started: func(int) error { return errors.New("not now") }})
