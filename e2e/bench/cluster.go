@@ -161,6 +161,15 @@ func (s *site) program(ctx context.Context, name string, args ...string) (string
 	return string(out), nil
 }
 
+// component stops or starts a component of a cluster of our own.
+func (s *site) component(ctx context.Context, do, name string) error {
+	out, err := exec.CommandContext(ctx, "go", "run", "./e2e/cluster", do, name).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("cluster %s %s: %w: %.300s", do, name, err, out)
+	}
+	return nil
+}
+
 // deleteWorkflows removes all Workflows, so that the next measurement finds
 // the controller at rest.
 func (s *site) deleteWorkflows(ctx context.Context) error {
