@@ -35,12 +35,14 @@ func classify(step string, p *seenPod) *steps.Failure {
 	}
 	said := sentence(p.message)
 	switch {
-	case strings.Contains(p.message, "OOMKilled"), p.exit != nil && *p.exit == 137 && !has("pod deleted", "evicted", "shutdown"):
+	case strings.Contains(p.message, "OOMKilled"):
+		return failure(steps.FailOOM, p.exit, hintMemory, false, "%s used more memory than its pod may have and was ended by the kernel.%s", step, said)
+	case has("longer than the specified deadline", "deadlineexceeded", "exceeded its deadline", "execution deadline"):
+		return failure(steps.FailDeadline, nil, hintDeadline, false, "%s took longer than its pod may.%s", step, said)
+	case p.exit != nil && *p.exit == 137 && !has("pod deleted", "evicted", "shutdown"):
 		return failure(steps.FailOOM, p.exit, hintMemory, false, "%s used more memory than its pod may have and was ended by the kernel.%s", step, said)
 	case has("shutdown with strategy", "stopped with strategy"):
 		return failure(steps.FailCanceled, nil, "Retry the run to go on where it was.", true, "%s was ended with its Workflow.", step)
-	case has("longer than the specified deadline", "deadlineexceeded", "exceeded its deadline", "execution deadline"):
-		return failure(steps.FailDeadline, nil, hintDeadline, false, "%s took longer than its pod may.%s", step, said)
 	case p.exit == nil && has("is forbidden:"):
 		return failure(steps.FailImage, nil, "A platform engineer must allow it, or change the template; then retry the run.", true,
 			"The cluster does not let the pod of %s be made.%s", step, said)

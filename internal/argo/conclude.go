@@ -199,7 +199,7 @@ func (e *Engine) enforce(r *run) {
 	}
 	r.sending = true
 	e.background(func(ctx context.Context) {
-		err := e.instruct(ctx, r, want)
+		err := e.instruct(ctx, r.name, r.uid, want)
 		if err != nil && ctx.Err() == nil {
 			e.log.Warn("a Workflow could not be told what to do; trying again", "workflow", r.name, "error", err)
 			_ = follow.Sleep(ctx, 2*time.Second)
@@ -214,24 +214,41 @@ func (e *Engine) enforce(r *run) {
 	})
 }
 
-// instruct patches the Workflow of a run; one that is gone needs nothing.
-func (e *Engine) instruct(ctx context.Context, r *run, want intent) error {
+// instruct patches a Workflow of ours; one that is gone needs nothing.
+func (e *Engine) instruct(ctx context.Context, name string, uid types.UID, want intent) error {
 	// Not "suspend": null: Argo would keep to what it merged into the
 	// Workflow's stored spec before.
 	spec := map[string]any{"suspend": want.suspended}
 	if want.shutdown != "" {
 		spec["shutdown"] = want.shutdown
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": r.uid}, "spec": spec})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid}, "spec": spec})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.options.CallTimeout)
 	defer cancel()
-	_, err = e.workflows().Patch(ctx, r.name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: managedBy})
+	_, err = e.workflows().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: managedBy})
 	switch {
 	case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err): // a conflict: the UID is another's
 		return nil
 	}
-	return unavailable("changing the Workflow "+r.name, err)
+	return unavailable("changing the Workflow "+name, err)
+}
+
+// terminate ends every Workflow of a run.
+func (e *Engine) terminate(ctx context.Context, id runs.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, e.options.CallTimeout)
+	defer cancel()
+	list, err := e.workflows().List(ctx, metav1.ListOptions{LabelSelector: unfinished + "," + labelRunID + "=" + string(id)})
+	if err != nil {
+		return unavailable("finding the Workflows of "+string(id), err)
+	}
+	for i := range list.Items {
+		wf := &list.Items[i]
+		if err := e.instruct(ctx, wf.Name, wf.UID, intent{shutdown: string(wfv1.ShutdownStrategyTerminate)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

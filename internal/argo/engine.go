@@ -133,15 +133,20 @@ func (e *Engine) forget(r *run) {
 
 // Cancel implements runs.Engine: the Workflow is terminated, which gives each
 // pod 30 seconds from SIGTERM to SIGKILL. The engine goes on trying while the
-// cluster cannot be reached.
-func (e *Engine) Cancel(_ context.Context, id runs.ID) error {
+// cluster cannot be reached. What an engine that is gone has started of a run
+// that this one does not know is found by its label.
+func (e *Engine) Cancel(ctx context.Context, id runs.ID) error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if r := e.runs[id]; r != nil && !r.cancelled {
+	r := e.runs[id]
+	if r != nil && !r.cancelled {
 		r.cancelled = true
 		e.look(r)
 	}
-	return nil
+	e.mu.Unlock()
+	if r != nil {
+		return nil
+	}
+	return e.terminate(ctx, id)
 }
 
 // Suspend implements runs.Suspender: Argo starts no pods of a Workflow that is

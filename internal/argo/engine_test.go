@@ -468,6 +468,34 @@ func TestCancelTerminatesAndSuspendHolds(t *testing.T) {
 	}
 }
 
+// An engine that was killed may have made a Workflow of a run that nobody has
+// seen running: cancelling the run must end it all the same.
+func TestCancelEndsWhatALostEngineStarted(t *testing.T) {
+	l := newLab(t, nil)
+	j := l.submit(l.job("say", nil))
+	l.restart(nil)
+	if err := l.engine.Cancel(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.workflow(j.Workflow).Spec.Shutdown; got != wfv1.ShutdownStrategyTerminate {
+		t.Errorf("the Workflow goes on: shutdown is %q", got)
+	}
+}
+
+// Another gateway was asked to cancel, or somebody terminated the Workflow by
+// hand: the run was cancelled, whoever tells it first.
+func TestWhoeverTerminatesCancels(t *testing.T) {
+	l := newLab(t, nil)
+	j := l.submit(l.job("say", nil))
+	l.control(j.Workflow, func(wf *wfv1.Workflow) {
+		wf.Spec.Shutdown = wfv1.ShutdownStrategyTerminate
+		pod(wf, say, 0, wfv1.NodeFailed, "workflow shutdown with strategy:  Terminate", -1)
+		over(wf, say, wfv1.NodeFailed)
+		wf.Status.Phase = wfv1.WorkflowFailed
+	})
+	l.ends(j, runs.Cancelled)
+}
+
 func TestTheFirstFailureLetsWhatRunsEnd(t *testing.T) {
 	l := newLab(t, nil)
 	j := l.submit(l.job("scatter", nil))

@@ -219,6 +219,9 @@ func (e *Engine) take(r *run, s *sighting) {
 		// An old sighting: nothing that has ended begins again.
 	default:
 		r.seen, r.heard, r.left = s, e.options.Now(), false
+		// Whoever terminates a Workflow cancels its run: another gateway that
+		// was asked to, or somebody by hand. A run that failed is stopped.
+		r.cancelled = r.cancelled || s.shutdown == string(wfv1.ShutdownStrategyTerminate)
 		e.look(r)
 	}
 }
