@@ -92,8 +92,7 @@ func (e *Engine) Submit(ctx context.Context, job runs.Job) error {
 		e.forget(r)
 		return err
 	}
-	r.established, r.heard = true, e.options.Now()
-	e.look(r)
+	e.settle(r)
 	return nil
 }
 

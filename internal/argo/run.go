@@ -25,6 +25,7 @@ type run struct {
 
 	// Of its Workflow.
 	established bool
+	early       *sighting // what the watch told before it was established
 	uid         types.UID
 	seen        *sighting
 	heard       time.Time // when it was seen last

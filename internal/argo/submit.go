@@ -37,7 +37,8 @@ func (e *Engine) pods() coreclient.PodInterface {
 
 // establish sees to it that the cluster has the Workflow of a run, and finds
 // out what has become of it so far. On an error nothing is known, and it can
-// be tried again. It works on a run that nobody else looks at yet.
+// be tried again. Until the run is established all of it is this call's, but for
+// what [Engine.take], [Engine.left] and [Engine.missed] note.
 func (e *Engine) establish(ctx context.Context, r *run) error {
 	if r.Fresh && r.Generation <= 1 {
 		return e.create(ctx, r)
@@ -220,7 +221,7 @@ func (e *Engine) workflowOf(ctx context.Context, r *run) (*wfv1.Workflow, error)
 			Arguments:           wfv1.Arguments{Parameters: arguments},
 		},
 	}
-	if r.held {
+	if r.Suspended {
 		yes := true
 		wf.Spec.Suspend = &yes
 	}

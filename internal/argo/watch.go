@@ -187,7 +187,7 @@ func (e *Engine) sight(wf *wfv1.Workflow) {
 func (e *Engine) left(name string, uid types.UID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r := e.byName[name]; r != nil && (r.uid == "" || r.uid == uid) {
+	if r := e.byName[name]; r != nil && (!r.established || r.uid == "" || r.uid == uid) {
 		r.left = true
 		r.departures++
 		e.refresh(r)
@@ -209,8 +209,11 @@ func (e *Engine) missed(there map[string]bool, began time.Time) {
 // take has a run go by what was seen of its Workflow.
 func (e *Engine) take(r *run, s *sighting) {
 	switch {
-	case r.over, r.gone != "":
-	case r.uid == "": // it is being submitted, which looks for itself
+	case r.over:
+	case !r.established: // it is being submitted: nobody but that call touches it
+		r.early = s
+	case r.gone != "":
+	case r.uid == "": // all had committed before there was a Workflow
 		r.left = true
 	case s.uid != r.uid:
 		r.gone = fmt.Sprintf("The Workflow %s was deleted while it ran, and another has taken its name.", r.name)
@@ -224,6 +227,21 @@ func (e *Engine) take(r *run, s *sighting) {
 		r.cancelled = r.cancelled || s.shutdown == string(wfv1.ShutdownStrategyTerminate)
 		e.look(r)
 	}
+}
+
+// settle opens a run that has been established to what the watch says, and
+// takes in what it said meanwhile.
+func (e *Engine) settle(r *run) {
+	r.established, r.heard = true, e.options.Now()
+	switch s := r.early; {
+	case s == nil:
+	case s.uid == r.uid:
+		e.take(r, s)
+	default: // of that name there was or is another one
+		r.left = true
+	}
+	r.early = nil
+	e.look(r)
 }
 
 // refresh looks at one Workflow itself.
