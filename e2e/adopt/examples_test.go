@@ -88,5 +88,10 @@ func TestExamples(t *testing.T) {
 		if found := ask(6); !strings.Contains(found[template], "inputs.parameters.message:  → $(params.message)") {
 			t.Errorf("found %s", found[template])
 		}
+		// What has drifted is not run.
+		sum := s.call(4, "workflow_template_submittable")
+		if f := sum.Error; f == nil || !strings.Contains(f.Message, "inputs.parameters.message: nothing → $(params.message)") {
+			t.Errorf("failure: %+v", f)
+		}
 	})
 }

@@ -24,8 +24,22 @@ spec:
       container:
         image: IMAGE
         env: [{name: SECRET, value: do-not-tell}]
-        command: [sh, -c, 'printf "%s" "$1" > /tmp/said; exit "$2"', sh]
+        command: [sh, -c, 'echo "ending with $2"; printf "%s" "$1" > /tmp/said; exit "$2"', sh]
         args: ["{{inputs.parameters.text}}", "{{inputs.parameters.code}}"]
+      outputs: {parameters: [{name: said, valueFrom: {path: /tmp/said}}]}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata:
+  name: endless
+  labels: {ligase.dev/expose: "true"}
+  annotations: {ligase.dev/name: endless, workflows.argoproj.io/description: Never ends.}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      activeDeadlineSeconds: 3
+      container: {image: IMAGE, command: [sleep, "600"]}
       outputs: {parameters: [{name: said, valueFrom: {path: /tmp/said}}]}
 ---
 apiVersion: argoproj.io/v1alpha1
@@ -50,6 +64,7 @@ func TestDiscovered(t *testing.T) {
 		t.Fatalf("the catalog lists\n%s\n%s", out, said)
 	}
 	s.render("say", "--cluster")
+	s.render("endless", "--cluster")
 
 	t.Run("literal", func(t *testing.T) {
 		// A record shows the first lines of what was said.
@@ -83,6 +98,17 @@ func TestDiscovered(t *testing.T) {
 	t.Run("failing", func(t *testing.T) {
 		sum := s.call(4, "say", "--cluster", "code=3")
 		if f := sum.Error; f == nil || f.Code != "exit" || f.ExitCode != 3 || !strings.Contains(f.Message, "The template say of say ended with exit code 3.") {
+			t.Errorf("failure: %+v", f)
+		}
+		if log, _ := s.ligase(0, "logs", "latest", "say", "--cluster"); log != "ending with 3\n" {
+			t.Errorf("its log is %q", log)
+		}
+		if events, _ := s.ligase(0, "events", "latest", "--cluster", "--json"); !strings.Contains(events, `"say"`) || !strings.Contains(events, "-say-") {
+			t.Errorf("the cluster's events have none of the template's pod:\n%s", events)
+		}
+	})
+	t.Run("too long", func(t *testing.T) {
+		if f := s.call(4, "endless", "--cluster").Error; f == nil || f.Code != "deadline" || !strings.Contains(f.Message, "longer than") {
 			t.Errorf("failure: %+v", f)
 		}
 	})

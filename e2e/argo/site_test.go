@@ -160,10 +160,6 @@ func (s *site) describeStore() {
 	}, metav1.CreateOptions{}))(s)
 }
 
-// suiteImage is what the suite's definitions name: an image with a shell, of
-// which a cluster without registries has its own.
-const suiteImage = "busybox:1.37"
-
 // someCPU is what pods reserve at most: a node of two cores would run them two
 // at a time, and they do next to nothing.
 var someCPU = resource.MustParse("150m")
@@ -171,23 +167,15 @@ var someCPU = resource.MustParse("150m")
 // applyTemplates renders the site's catalog and puts it into the cluster.
 func (s *site) applyTemplates() {
 	s.Helper()
-	tools := s.cluster.Image("ligase-e2e-tools")
 	list, err := templates.All(s.catalog, templates.Options{
-		WorkerImage: s.cluster.Image("ligase-worker"), DefaultImage: tools, Namespace: s.namespace,
+		WorkerImage: s.cluster.Image("ligase-worker"), DefaultImage: s.cluster.Image("ligase"), Namespace: s.namespace,
 	})
 	if err != nil {
 		s.Fatal(err)
 	}
 	for _, t := range list {
 		for i := range t.Spec.Templates {
-			c := t.Spec.Templates[i].Container
-			if c == nil {
-				continue
-			}
-			if c.Image == suiteImage {
-				c.Image = tools
-			}
-			if c.Resources.Requests.Cpu().Cmp(someCPU) > 0 {
+			if c := t.Spec.Templates[i].Container; c != nil && c.Resources.Requests.Cpu().Cmp(someCPU) > 0 {
 				c.Resources.Requests[corev1.ResourceCPU] = someCPU
 			}
 		}

@@ -102,10 +102,9 @@ func newSite(ctx context.Context) (*site, error) {
 	if err := s.giveKeys(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	tools := s.cluster.Image("ligase-e2e-tools")
 	var list []*templates.Template
 	for _, tool := range []string{"nothing", "design_and_fold"} {
-		more, err := templates.For(s.catalog, tool, nil, templates.Options{WorkerImage: s.cluster.Image("ligase-worker"), DefaultImage: tools})
+		more, err := templates.For(s.catalog, tool, nil, templates.Options{WorkerImage: s.cluster.Image("ligase-worker"), DefaultImage: s.cluster.Image("ligase")})
 		if err != nil {
 			return nil, errors.Join(err, s.close())
 		}
@@ -114,9 +113,6 @@ func newSite(ctx context.Context) (*site, error) {
 	for _, t := range list {
 		for i := range t.Spec.Templates {
 			if c := t.Spec.Templates[i].Container; c != nil {
-				if strings.HasPrefix(c.Image, "busybox:") {
-					c.Image = tools
-				}
 				c.Resources.Requests[corev1.ResourceCPU] = resource.MustParse("50m") // they do next to nothing
 			}
 		}

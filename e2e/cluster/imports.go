@@ -21,8 +21,9 @@ const pauseImage = "ligase.invalid/pause:e2e"
 
 func executorImage(version string) string { return "quay.io/argoproj/argoexec:" + version }
 
-// clusterImages are what Kubernetes and Argo themselves need in containers:
-// what holds a pod's network, and what goes beside each step.
+// clusterImages are what Kubernetes and Argo themselves need in containers
+// (what holds a pod's network, and what goes beside each step), and the shell
+// that the definitions of tests name.
 func (p places) clusterImages(ctx context.Context) ([]images.Image, error) {
 	pause := filepath.Join(p.buildDir(), "pause")
 	if err := os.MkdirAll(p.buildDir(), 0o755); err != nil {
@@ -31,7 +32,12 @@ func (p places) clusterImages(ctx context.Context) ([]images.Image, error) {
 	if err := p.logged(ctx, p.repo, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", pause, "./e2e/cluster/pause"); err != nil {
 		return nil, err
 	}
+	shell, err := images.Shell(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return []images.Image{
+		shell,
 		{
 			Name: pauseImage, User: "65535", Entrypoint: []string{"/pause"},
 			Files: []images.File{{Path: "/pause", Source: pause}},

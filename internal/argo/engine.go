@@ -64,7 +64,7 @@ func New(o Options) (*Engine, error) {
 func newEngine(o Options, c clients) *Engine {
 	return &Engine{
 		options: o, log: o.Log, clients: c,
-		templates: newShelf(c.argo.ArgoprojV1alpha1().WorkflowTemplates(o.Namespace), o.Namespace),
+		templates: newShelf(c.argo, o.Namespace),
 		out:       follow.NewOutbox(o.Log),
 		contact:   contact{now: o.Now},
 		readers:   make(chan struct{}, readersAtOnce),

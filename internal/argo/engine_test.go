@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	kubetesting "k8s.io/client-go/testing"
 
+	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/argo/templates"
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -220,29 +222,119 @@ func TestATemplateThatIsMissingOrOfAnotherVersionEndsTheRun(t *testing.T) {
 			t.Error("it was started all the same")
 		}
 	})
-	drift := func(t *testing.T, l *lab) runs.Job {
-		j := l.job("say", nil)
-		wft, err := l.argo.ArgoprojV1alpha1().WorkflowTemplates(namespace).List(t.Context(), metav1.ListOptions{})
-		if err != nil || len(wft.Items) != 1 {
-			t.Fatal(wft, err)
-		}
-		wft.Items[0].Annotations[templates.AnnotationDigest] = "of an older one"
-		if _, err := l.argo.ArgoprojV1alpha1().WorkflowTemplates(namespace).Update(t.Context(), &wft.Items[0], metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		return l.submit(j)
+	for name, c := range map[string]struct {
+		tool, template string
+		change         func(*wfv1.WorkflowTemplate)
+		want           string
+	}{
+		"another definition": {"say", "say-shell", func(w *wfv1.WorkflowTemplate) { w.Annotations[templates.AnnotationDigest] = "of an older one" },
+			"say-shell in the namespace science was rendered from another definition of say 1.0.0"},
+		"another version of a step": {"chain", "upper-shell", func(w *wfv1.WorkflowTemplate) { w.Annotations[templates.AnnotationVersion] = "0.9.0" },
+			"was rendered from version 0.9.0 of upper, and this run is of 1.0.0"},
+		"another image": {"say", "say-shell", setImage("evil.example/busybox:1.36"),
+			"runs the image evil.example/busybox:1.36, and the definition of say 1.0.0 says busybox:1.37"},
+		"another image of a step": {"chain", "upper-shell", setImage("busybox"), "runs the image busybox, and the definition of upper 1.0.0 says busybox:1.37"},
+		"not of ligase":           {"say", "say-shell", func(w *wfv1.WorkflowTemplate) { w.Annotations = nil }, "was rendered from nothing that ligase knows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, nil)
+			j := l.job(c.tool, nil)
+			l.changeTemplate(c.template, c.change)
+			o := l.ends(l.submit(j), runs.Failed)
+			if o.Failure.Code != steps.FailImage || !strings.Contains(o.Failure.Message, c.want) || !strings.Contains(o.Failure.Hint, "ligase catalog check") {
+				t.Errorf("%+v", o.Failure)
+			}
+			if l.workflow(j.Workflow) != nil {
+				t.Error("it was started all the same")
+			}
+		})
+		t.Run(name+", allowed", func(t *testing.T) {
+			l := newLab(t, func(o *Options) { o.AllowDrift = true })
+			j := l.job(c.tool, nil)
+			l.changeTemplate(c.template, c.change)
+			if l.submit(j); l.workflow(j.Workflow) == nil {
+				t.Error("it was not started")
+			}
+		})
 	}
-	t.Run("drifted", func(t *testing.T) {
+	t.Run("an image from a mirror", func(t *testing.T) {
 		l := newLab(t, nil)
-		o := l.ends(drift(t, l), runs.Failed)
-		if !strings.Contains(o.Failure.Message, "rendered from another definition of say 1.0.0") {
-			t.Errorf("%+v", o.Failure)
+		j := l.job("say", nil)
+		l.changeTemplate("say-shell", setImage("mirror.example/library/busybox:1.37"))
+		if l.submit(j); l.workflow(j.Workflow) == nil {
+			t.Error("it was not started")
 		}
 	})
-	t.Run("drifted and allowed", func(t *testing.T) {
-		l := newLab(t, func(o *Options) { o.AllowDrift = true })
-		if j := drift(t, l); l.workflow(j.Workflow) == nil {
+}
+
+func setImage(image string) func(*wfv1.WorkflowTemplate) {
+	return func(w *wfv1.WorkflowTemplate) {
+		for i := range w.Spec.Templates {
+			if w.Spec.Templates[i].Name == podTemplate {
+				w.Spec.Templates[i].Container.Image = image
+			}
+		}
+	}
+}
+
+// TestATemplateOfOthersThatChangedEndsTheRun: a step that was imported does not
+// start on a template that no longer takes what it is given.
+func TestATemplateOfOthersThatChangedEndsTheRun(t *testing.T) {
+	theirs := func(parameter string) *wfv1.WorkflowTemplate {
+		return &wfv1.WorkflowTemplate{
+			ObjectMeta: metav1.ObjectMeta{Name: "theirs", Namespace: namespace},
+			Spec: wfv1.WorkflowSpec{Templates: []wfv1.Template{{
+				Name: "main", Inputs: wfv1.Inputs{Parameters: []wfv1.Parameter{{Name: parameter}}},
+				Outputs: wfv1.Outputs{Parameters: []wfv1.Parameter{{Name: "said"}}},
+			}}},
+		}
+	}
+	const definition = `
+name: borrow
+version: 1.0.0
+title: Borrow
+description: What others say.
+params: {text: {type: string, default: hello}}
+outputs: {said: {type: file, format: text}}
+implementations:
+  theirs:
+    template: {name: theirs, arguments: {message: $(params.text)}}
+    collect: {said: outputs.parameters.said}
+`
+	borrow := func(t *testing.T, have *wfv1.WorkflowTemplate) (*lab, runs.Job) {
+		l := newLab(t, nil)
+		c, problems := catalog.Load(append(catalog.Builtin(), catalog.Source{Name: "lab", FS: fstest.MapFS{"borrow.yaml": {Data: []byte(definition)}}})...)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		l.catalog = c
+		if have != nil {
+			if err := l.argo.Tracker().Add(have); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return l, l.job("borrow", nil)
+	}
+	t.Run("as it was", func(t *testing.T) {
+		l, j := borrow(t, theirs("message"))
+		if l.submit(j); l.workflow(j.Workflow) == nil {
 			t.Error("it was not started")
+		}
+	})
+	t.Run("changed", func(t *testing.T) {
+		l, j := borrow(t, theirs("text"))
+		o := l.ends(l.submit(j), runs.Failed)
+		if !strings.Contains(o.Failure.Message, "theirs is no longer as borrow counts on it (theirs.main.inputs.parameters.message: nothing → $(params.text))") {
+			t.Errorf("%+v", o.Failure)
+		}
+		if l.workflow(j.Workflow) != nil {
+			t.Error("it was started all the same")
+		}
+	})
+	t.Run("gone", func(t *testing.T) {
+		l, j := borrow(t, nil)
+		if o := l.ends(l.submit(j), runs.Failed); !strings.Contains(o.Failure.Message, "The cluster has no template theirs, which borrow runs") {
+			t.Errorf("%+v", o.Failure)
 		}
 	})
 }

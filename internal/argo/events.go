@@ -62,7 +62,7 @@ func about(o *corev1.ObjectReference, workflows []string) bool {
 		return slices.Contains(workflows, o.Name)
 	case "Pod":
 		return slices.ContainsFunc(workflows, func(name string) bool {
-			return o.Name == name || strings.HasPrefix(o.Name, name+"-"+podTemplate+"-")
+			return o.Name == name || strings.HasPrefix(o.Name, name+"-") // and its template, which may be somebody else's
 		})
 	}
 	return false
@@ -80,6 +80,9 @@ func (e *Engine) placesOf(id runs.ID) map[string]dag.Task {
 	for t := range maps.Keys(r.seen.tasks) {
 		for _, p := range r.seen.tasks[t].pods {
 			places[p.name] = t
+			for _, name := range p.inside {
+				places[name] = t
+			}
 		}
 	}
 	return places

@@ -68,6 +68,10 @@ func (e *Engine) lookUp(ctx context.Context, r *run, t dag.Task, p seenPod, numb
 		// The worker was told to end, and could not know why.
 		said.LogTail, said.ExitCode = f.LogTail, nil
 		f = said
+	case p.foreign && said.Code == steps.FailDeadline:
+		// Kubernetes ended the pod of somebody else's template, of which the
+		// worker behind it could see no more than that it was killed.
+		f = said
 	}
 	f.Node, f.Index, f.Attempt = t.Node, t.Index, number
 	return verdict{failure: f}, nil
@@ -177,7 +181,7 @@ func (e *Engine) tailOf(ctx context.Context, r *run, t dag.Task, pod string, att
 	if err != nil && len(text) == 0 {
 		return ""
 	}
-	return lastLines(ownWords.ReplaceAllString(string(text), ""))
+	return lastLines(notTheSteps.ReplaceAllString(string(text), ""))
 }
 
 // lastLines keeps the end of a log.

@@ -150,29 +150,30 @@ func (l *lab) job(tool string, params map[string]any) runs.Job {
 	}
 }
 
-// apply puts the templates of a tool into the cluster, as far as the engine
-// looks at them.
+// apply puts the templates of a tool into the cluster.
 func (l *lab) apply(c *pipelines.Compiled) {
 	l.Helper()
-	put := func(name, version, digest string) {
-		_ = l.argo.Tracker().Add(&wfv1.WorkflowTemplate{ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: namespace, Annotations: map[string]string{templates.AnnotationVersion: version, templates.AnnotationDigest: digest},
-		}})
-	}
-	for i := range c.Nodes {
-		step := c.StepOf(c.Nodes[i].ID)
-		name, err := templates.Name(step.Name, c.Nodes[i].Implementation)
-		if err != nil {
-			l.Fatal(err)
-		}
-		put(name, step.Version, "of the step alone")
-	}
-	name, err := templates.NameOf(c)
+	all, err := templates.For(l.catalog, c.Tool.Name, nil, templates.Options{Namespace: namespace})
 	if err != nil {
 		l.Fatal(err)
 	}
-	_ = l.argo.Tracker().Delete(wfv1.SchemeGroupVersion.WithResource("workflowtemplates"), namespace, name)
-	put(name, c.Tool.Version, c.Digest())
+	for _, t := range all {
+		_ = l.argo.Tracker().Add(t)
+	}
+}
+
+// changeTemplate changes a WorkflowTemplate of the cluster by hand.
+func (l *lab) changeTemplate(name string, change func(*wfv1.WorkflowTemplate)) {
+	l.Helper()
+	in := l.argo.ArgoprojV1alpha1().WorkflowTemplates(namespace)
+	w, err := in.Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil {
+		l.Fatal(err)
+	}
+	change(w)
+	if _, err := in.Update(context.Background(), w, metav1.UpdateOptions{}); err != nil {
+		l.Fatal(err)
+	}
 }
 
 func (l *lab) submit(j runs.Job) runs.Job {
@@ -250,7 +251,7 @@ func over(wf *wfv1.Workflow, t dag.Task, phase wfv1.NodePhase) {
 
 // podOfTask is the name of such a pod.
 func podOfTask(workflow string, t dag.Task, retry int) string {
-	return podName(workflow, fmt.Sprintf("%s.%s%s(%d)", workflow, t.Node, t.Index, retry))
+	return podName(workflow, fmt.Sprintf("%s.%s%s(%d)", workflow, t.Node, t.Index, retry), podTemplate)
 }
 
 // commit has a task's pod commit.

@@ -28,7 +28,12 @@ const mainContainer = "main"
 // a pod's log they stand among the step's.
 const ownMark = "ligase-worker: "
 
-var ownWords = regexp.MustCompile(`(?m)^` + ownMark + `.*\n?`)
+// supervisors are the lines that Argo's supervisor of the container writes
+// there, such as when the command has ended.
+var supervisors = regexp.MustCompile(`^time="[^"]*" level=[a-z]+ msg=.* argo=true`)
+
+// notTheSteps are the lines of a pod's log that are not the step's.
+var notTheSteps = regexp.MustCompile(`(?m)^(` + ownMark + `|time="[^"]*" level=[a-z]+ msg=.* argo=true).*\n?`)
 
 // openLog opens the log of an attempt: that in the store, where the worker put
 // it when the attempt ended; before, or when it did not come to that, the
@@ -58,12 +63,15 @@ func (e *Engine) openLog(ctx context.Context, q runs.LogQuery) (io.ReadCloser, e
 	if err == nil || !errors.Is(err, problem.ErrNotFound) {
 		return r, err
 	}
-	if done, err := e.printedNothing(ctx, q, t, attempt); err != nil || done {
-		return io.NopCloser(strings.NewReader("")), err
-	}
 	c, err := readClaim(ctx, e.options.Blobs, q.Folder, t, attempt)
 	if err != nil {
 		return nil, err
+	}
+	if c != nil && c.Template != "" {
+		return e.openTheirLog(ctx, q, c)
+	}
+	if done, err := e.printedNothing(ctx, q, t, attempt); err != nil || done {
+		return io.NopCloser(strings.NewReader("")), err
 	}
 	gone := fmt.Errorf("the log of attempt %d of %s of %s is no longer available: its pod is gone, and ended before it could keep the log: %w",
 		attempt, t, q.Folder.RunID, problem.ErrNotFound)
@@ -104,7 +112,7 @@ type podLog struct {
 	passed int64  // bytes of the pod's log that have been read
 	left   []byte // of a line
 	start  bool   // at the beginning of a line
-	mute   bool   // in a line of the worker's own
+	mute   bool   // in a line that is not the step's
 }
 
 func (l *podLog) open() error {
@@ -167,7 +175,7 @@ func (l *podLog) Read(p []byte) (int, error) {
 func (l *podLog) take(piece []byte) {
 	l.passed += int64(len(piece))
 	if l.start {
-		l.mute = strings.HasPrefix(string(piece), ownMark)
+		l.mute = strings.HasPrefix(string(piece), ownMark) || supervisors.Match(piece)
 	}
 	l.start = piece[len(piece)-1] == '\n'
 	if !l.mute {

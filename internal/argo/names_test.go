@@ -19,7 +19,7 @@ func TestPodNamesAreArgosOwn(t *testing.T) {
 		"wf.fold(0)":                  "wf-main-1521814544",
 		"wf.lane(0:0).fold(0:1.2)(3)": "wf-main-3444514890",
 	} {
-		if got := podName("wf", node); got != want {
+		if got := podName("wf", node, podTemplate); got != want {
 			t.Errorf("%s: %s, and Argo says %s", node, got, want)
 		}
 	}

@@ -55,7 +55,8 @@ type seenPod struct {
 	began    time.Time
 	ended    time.Time
 	fraction float64
-	foreign  bool // several pods, the middle ones of somebody else's template
+	foreign  bool     // several pods, the middle ones of somebody else's template
+	inside   []string // then: the names of them all
 }
 
 // running reports whether the pod's containers have started and not ended.
@@ -140,10 +141,12 @@ func (s *sighting) addForeign(wf *wfv1.Workflow) {
 		p.name, p.retry, p.foreign = "", 0, true
 		for _, inner := range slices.Sorted(maps.Keys(wf.Status.Nodes)) {
 			n := wf.Status.Nodes[inner]
-			if n.BoundaryID != node.ID || n.Type != wfv1.NodeTypePod {
+			if n.Type != wfv1.NodeTypePod || !partOf(&n, &node) {
 				continue
 			}
+			p.inside = append(p.inside, podName(wf.Name, n.Name, templateOf(&n)))
 			switch {
+			case n.BoundaryID != node.ID: // deep in their template
 			case n.Phase.FailedOrError() && strings.HasPrefix(n.DisplayName, foreignPrefix):
 				failed := podOf(wf.Name, &n)
 				p.message, p.exit = failed.message, failed.exit
@@ -166,13 +169,24 @@ func (s *sighting) task(t dag.Task) *seenTask {
 	return s.tasks[t]
 }
 
+// templateOf is the name of the template that a node is of.
+func templateOf(n *wfv1.NodeStatus) string {
+	if n.TemplateRef != nil {
+		return n.TemplateRef.Template
+	}
+	return n.TemplateName
+}
+
+// partOf reports whether a node is another one, or inside of it: a try of it, a
+// task of its DAG, one of its steps. Argo names nodes by where they are.
+func partOf(n, whole *wfv1.NodeStatus) bool {
+	rest, ok := strings.CutPrefix(n.Name, whole.Name)
+	return ok && (rest == "" || strings.ContainsRune("(.[", rune(rest[0])))
+}
+
 // taskOf is the task that a node of a Workflow is for, if any.
 func taskOf(n *wfv1.NodeStatus) (dag.Task, bool) {
-	name := n.TemplateName
-	if n.TemplateRef != nil {
-		name = n.TemplateRef.Template
-	}
-	if name != podTemplate || n.Inputs == nil {
+	if templateOf(n) != podTemplate || n.Inputs == nil {
 		return dag.Task{}, false
 	}
 	var t dag.Task
@@ -192,7 +206,7 @@ func taskOf(n *wfv1.NodeStatus) (dag.Task, bool) {
 
 func podOf(workflow string, n *wfv1.NodeStatus) seenPod {
 	p := seenPod{
-		id: n.ID, name: podName(workflow, n.Name), retry: retryOf(n.Name),
+		id: n.ID, name: podName(workflow, n.Name, podTemplate), retry: retryOf(n.Name),
 		phase: n.Phase, message: n.Message, began: n.StartedAt.Time, ended: n.FinishedAt.Time,
 	}
 	if n.Outputs != nil && n.Outputs.ExitCode != nil {
@@ -222,12 +236,22 @@ func retryOf(node string) int {
 }
 
 // podName is the name that Argo gives to the pod of a node: that of the
-// Workflow and of the template, and a hash of the node's name.
-func podName(workflow, node string) string {
+// Workflow and of the template, and a hash of the node's name
+// (workflow/util.GeneratePodName).
+func podName(workflow, node, template string) string {
 	if workflow == node {
 		return workflow
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(node))
-	return fmt.Sprintf("%s-%s-%d", workflow, podTemplate, h.Sum32())
+	hash := fmt.Sprint(h.Sum32())
+	prefix := workflow
+	if !strings.Contains(node, ".inline") {
+		prefix += "-" + template
+	}
+	const most = 253 - 10 - 1 // of a name, less the longest hash and its dash
+	if len(prefix) > most {
+		prefix = prefix[:most]
+	}
+	return prefix + "-" + hash
 }

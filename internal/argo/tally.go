@@ -48,8 +48,12 @@ func (e *Engine) tellPending(r *run, t *task) {
 }
 
 // slowStart is how long Argo may take to begin with a Workflow before that is
-// worth telling.
-const slowStart = 20 * time.Second
+// worth telling, and slowNode how much longer for each node of its pipeline: it
+// works all of them out before it says anything.
+const (
+	slowStart = 20 * time.Second
+	slowNode  = 200 * time.Millisecond
+)
 
 // waitingOf says why nothing of a run moves, or "".
 func (e *Engine) waitingOf(r *run, running int) string {
@@ -80,7 +84,7 @@ func (e *Engine) waitingOf(r *run, running int) string {
 	switch {
 	case failed > 0 && !r.account.Aborted():
 		return "waiting to try " + follow.Count(failed, "failed task") + " again"
-	case r.seen != nil && r.seen.phase == "" && !r.held && !r.seen.created.IsZero() && e.options.Now().Sub(r.seen.created) > slowStart:
+	case r.seen != nil && r.seen.phase == "" && !r.held && !r.seen.created.IsZero() && e.options.Now().Sub(r.seen.created) > slowStart+time.Duration(len(r.Plan.Compiled.Nodes))*slowNode:
 		return "waiting: Argo's workflow controller has not taken it up; see that it runs and looks after the namespace " + e.options.Namespace
 	case r.seen != nil && r.seen.phase == "Pending" && r.seen.message != "":
 		return "waiting: " + r.seen.message

@@ -29,7 +29,12 @@ cluster has, each as:
   extra     it is there and ligase's, but the catalog does not have it
 
 Give the images that the cluster's were rendered with, if they are not this
-version's. Where pods are placed, and labels that somebody added, do not count.
+version's. Where pods are placed, labels that somebody added, and another
+registry for the same image do not count.
+
+A run does not start on a template of another version, definition or image, nor
+on a template of others that no longer takes what it is given, and says so;
+allow_drift in the configuration has it start all the same.
 
 Exit codes: 0 all is there as it should be · 5 something is missing · 6 something
 drifted · 3 the catalog has problems · 8 the cluster cannot be reached.`,

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/ligase-bio/ligase/internal/config"
 	"github.com/ligase-bio/ligase/internal/problem"
 )
 
@@ -228,7 +229,7 @@ func (a *app) root() *cobra.Command {
 		return usagef("%v. See %s --help.", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.configFlag, "config", "", "configuration file (default $LIGASE_CONFIG, else ~/.config/ligase/config.yaml if it is there)")
+	flags.StringVar(&a.configFlag, "config", "", "configuration file (default $LIGASE_CONFIG, else ~/.config/ligase/config.yaml if it is there); see ligase help configuration")
 	flags.StringVar(&a.engineFlag, "engine", "", "what runs the steps: local, processes on this machine, or argo, a Kubernetes cluster (default $LIGASE_ENGINE, else the configuration's, else local)")
 	flags.StringVar(&a.dataFlag, "data", "", "data folder: database, run folders, work (default $LIGASE_DATA, else $XDG_DATA_HOME/ligase, else ~/.local/share/ligase)")
 	flags.StringArrayVar(&a.catalogFlags, "catalog", nil, "folder of definitions to add to the built-in library; may be repeated (default $LIGASE_CATALOG, separated by "+string(os.PathListSeparator)+")")
@@ -254,6 +255,7 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(&cobra.Command{Use: "configuration", Short: "what a configuration file can say", Long: strings.TrimSpace(config.Reference)})
 	wrapArgs(root)
 	return root
 }

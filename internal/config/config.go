@@ -16,6 +16,7 @@ package config
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,6 +58,12 @@ type ArgoConfig struct {
 	Burst      int      // and at once; 0: the engine's default
 	AllowDrift bool     // run templates that differ from the catalog's definitions
 }
+
+// Reference is a configuration file that says everything there is to say, with
+// remarks.
+//
+//go:embed reference.yaml
+var Reference string
 
 // DefaultNamespace is where the templates of deploy/base are.
 const DefaultNamespace = "ligase"

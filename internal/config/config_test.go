@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -47,6 +48,23 @@ func TestParse(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b uris.URI) bool { return a == b })); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestReferenceSaysEverything: what is printed as help can be used as it is,
+// and names every setting there is.
+func TestReferenceSaysEverything(t *testing.T) {
+	got, problems := Parse("config.yaml", "/etc/ligase", []byte(strings.Replace(Reference, "allow_drift: false", "allow_drift: true", 1)))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for _, part := range []any{got, got.Argo, got.Buckets["s3://"]} {
+		v := reflect.ValueOf(part)
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("it says nothing of %s.%s", v.Type(), v.Type().Field(i).Name)
+			}
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ var floors = [][]string{
 	{"pipelines"},
 	{"catalog", "internal/tasks"},
 	{"internal/runs", "internal/pod", "internal/argo/templates"},
-	{"internal/follow"},
+	{"internal/follow", "internal/argo/drift"},
 	{"internal/runs/runstest", "internal/sqlite", "internal/local", "internal/argo", "internal/argo/adopt"},
 	{"internal/cli"},
 	{"cmd/ligase", "cmd/ligase-worker", "e2e/cluster/kube", "e2e/cluster/images", "e2e/cluster/pause"},
@@ -49,8 +49,8 @@ var foreign = map[string][]string{
 	"gocloud.dev":                      {"uris", "uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob"},
 	"go.yaml.in/yaml/v3":               {"internal/definition", "internal/argo/adopt"}, // writes definitions with remarks
 	"github.com/spf13/cobra":           {"internal/cli"},
-	"k8s.io":                           {"internal/argo", "internal/argo/templates", "internal/argo/adopt", "e2e/bench"},
-	"github.com/argoproj":              {"internal/argo", "internal/argo/templates", "internal/argo/adopt", "e2e/bench"},
+	"k8s.io":                           {"internal/argo", "internal/argo/templates", "internal/argo/drift", "internal/argo/adopt", "e2e/bench"},
+	"github.com/argoproj":              {"internal/argo", "internal/argo/templates", "internal/argo/drift", "internal/argo/adopt", "e2e/bench"},
 	"github.com/modelcontextprotocol/": {},
 }
 

@@ -62,7 +62,7 @@ func (p Program) stage(ctx context.Context) int {
 			p.say("%s has nothing to work on: %s failed, and was allowed to. %s", j.Task, why.Node, why.Message)
 			return 0
 		}
-		if f := j.Claim(preparing, tasks.Started{StartedAt: p.Now().UTC()}); f != nil {
+		if f := j.Claim(preparing, tasks.Started{StartedAt: p.Now().UTC(), Template: j.Node.Implementation.Template.Name}); f != nil {
 			return p.fail(ctx, j, f)
 		}
 		start.Task.Attempt = j.Attempt

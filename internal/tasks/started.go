@@ -25,6 +25,9 @@ type Started struct {
 	Host        string     `json:"host,omitempty"` // the cluster's node
 	StartedAt   time.Time  `json:"started_at"`
 	Retry       int        `json:"retry"` // how often the Workflow has retried the task, 0 at first
+	// Template is the template of others that does the work, when the pod only
+	// stages for it: what that prints, Argo has.
+	Template string `json:"template,omitempty"`
 }
 
 // Claim takes the next number for an attempt of a task: the first that left no

@@ -76,6 +76,16 @@ func Project(ctx context.Context, o Options) ([]Image, error) {
 	}, nil
 }
 
+// Shell is what the definitions of tests name as busybox:1.37, of this
+// machine's busybox: a cluster that no registry reaches has it from here.
+func Shell(ctx context.Context) (Image, error) {
+	files, err := busybox(ctx)
+	return Image{
+		Name: "docker.io/library/busybox:1.37", Command: []string{"sh"},
+		Env: []string{"PATH=/bin"}, Files: append(files, File{Path: "/tmp", Folder: true, Mode: 0o1777}),
+	}, err
+}
+
 // build compiles one of the project's commands and returns where it is.
 func (o Options) build(ctx context.Context, command string, env []string, args ...string) (string, error) {
 	out := filepath.Join(o.Build, command)
@@ -130,7 +140,7 @@ func certificates() []File {
 func busybox(ctx context.Context) ([]File, error) {
 	program, err := exec.LookPath("busybox")
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, errors.New("there is no busybox for the image ligase-e2e-tools: install a static one (Debian: apt-get install busybox-static)")
+		return nil, errors.New("there is no busybox for images of tests: install a static one (Debian: apt-get install busybox-static)")
 	}
 	if err != nil {
 		return nil, err

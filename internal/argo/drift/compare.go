@@ -1,4 +1,7 @@
-package adopt
+// Package drift says how the templates that a cluster has differ from those
+// that the catalog would make, or counts on: what `ligase catalog check` tells,
+// and what keeps a run from starting on something else than its definition.
+package drift
 
 import (
 	"encoding/json"
@@ -37,8 +40,9 @@ func (d Difference) String() string {
 
 // Compare lists how a template in the cluster differs from the one that the
 // catalog makes, in the order of their paths. What an API server or an
-// operator's overlay adds without changing what is run (defaults, labels, where
-// pods are placed) is no difference.
+// operator's overlay adds or says otherwise without changing what is run
+// (defaults, labels, where pods are placed, from which registry an image comes)
+// is no difference.
 func Compare(rendered, live *wfv1.WorkflowTemplate) []Difference {
 	var c comparison
 	c.value("version", rendered.Annotations[templates.AnnotationVersion], live.Annotations[templates.AnnotationVersion])
@@ -98,6 +102,9 @@ func (c *comparison) compare(path string, catalog, cluster any) {
 		return
 	}
 	if empty(catalog) && empty(cluster) || text(catalog) == text(cluster) {
+		return
+	}
+	if strings.HasSuffix(path, ".image") && SameImage(text(catalog), text(cluster)) {
 		return
 	}
 	if what, a, b := unpacked(path, catalog, cluster); what != "" {
@@ -289,7 +296,7 @@ func text(v any) string {
 // shown is a value cut to what a line of a report can take.
 func shown(text string) string {
 	const most = 200
-	text = oneLine(text)
+	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most]) + "…"
 	}
