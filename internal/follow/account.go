@@ -19,10 +19,11 @@ type Account struct {
 	tell     func(runs.Observation)
 	now      func() time.Time
 
-	causes  map[dag.Task]*worker.ItemFailure // of what failed
-	first   map[string]*steps.Failure        // by node: its first failure, log and all
-	failure *steps.Failure                   // what decides the run, once aborted
-	aborted bool
+	attempts map[dag.Task]int                 // see Recall
+	causes   map[dag.Task]*worker.ItemFailure // of what failed
+	first    map[string]*steps.Failure        // by node: its first failure, log and all
+	failure  *steps.Failure                   // what decides the run, once aborted
+	aborted  bool
 }
 
 // Open starts the account of a job and returns the tasks that can start at
@@ -37,16 +38,28 @@ func Open(job runs.Job, now func() time.Time, tell func(runs.Observation)) (*Acc
 	return a, a.take(change, nil)
 }
 
+// Recall tells the account of attempts that were made before it was opened: by
+// task, the highest number. A task that starves may have begun once, when what
+// it gathers was still there. It ends with that attempt: the next retry of the
+// run counts from there.
+func (a *Account) Recall(attempts map[dag.Task]int) { a.attempts = attempts }
+
 // Succeed records a commit and returns the tasks that can start now.
 func (a *Account) Succeed(t dag.Task, result *steps.Result) []dag.Task {
+	_, counts := tasks.Keep(a.job.Plan.Compiled.StepOf(t.Node), result)
+	return a.Committed(t, result, counts)
+}
+
+// Committed is Succeed for a caller that has counted the items of the result
+// ([tasks.Keep]) already.
+func (a *Account) Committed(t dag.Task, result *steps.Result, counts map[string]int) []dag.Task {
 	a.tell(runs.Observation{Task: &runs.TaskStatus{
 		Node: t.Node, Index: t.Index, Attempt: result.Attempt, State: runs.Succeeded,
 		Fraction: 1, Result: result, StartedAt: result.StartedAt, FinishedAt: result.FinishedAt,
 	}})
-	_, counts := tasks.Keep(a.job.Plan.Compiled.StepOf(t.Node), result)
 	change, err := a.frontier.Succeed(t, counts)
 	if err != nil {
-		a.bug(t, err)
+		a.bug(t, result.Attempt, err)
 		return nil
 	}
 	return a.take(change, nil)
@@ -58,7 +71,7 @@ func (a *Account) Fail(t dag.Task, f *steps.Failure, began, ended time.Time) []d
 	cause := a.failed(t, f, began, ended)
 	change, err := a.frontier.Fail(t)
 	if err != nil {
-		a.bug(t, err)
+		a.bug(t, f.Attempt, err)
 		return nil
 	}
 	return a.take(change, cause)
@@ -71,6 +84,12 @@ func (a *Account) Doom(f *steps.Failure) {
 	}
 	a.aborted = true
 }
+
+// Sources lists what an input port of a task that can start takes.
+func (a *Account) Sources(t dag.Task, port string) []dag.Source { return a.frontier.Sources(t, port) }
+
+// Cause is the failure of a task, in short; nil when it has not failed.
+func (a *Account) Cause(t dag.Task) *worker.ItemFailure { return a.causes[t] }
 
 // Done reports whether no task is left to run.
 func (a *Account) Done() bool { return a.frontier.Done() }
@@ -147,8 +166,9 @@ func (a *Account) skip(t dag.Task, cause *worker.ItemFailure) {
 func (a *Account) starve(t dag.Task) {
 	compiled := a.job.Plan.Compiled
 	node := tasks.Node{ID: t.Node, Step: compiled.StepOf(t.Node), Inputs: tasks.BoundInputs(compiled.Node(t.Node))}
-	past := tasks.Past{Cause: func(t dag.Task) *worker.ItemFailure { return a.causes[t] }}
-	f, first := past.Starved(&node, func(port string) []dag.Source { return a.frontier.Sources(t, port) })
+	past := tasks.Past{Cause: a.Cause}
+	f, first := past.Starved(&node, func(port string) []dag.Source { return a.Sources(t, port) })
+	f.Attempt = a.attempts[t]
 	decided := a.failure != nil
 	a.failed(t, f, time.Time{}, a.now())
 	if !decided && a.failure != nil && first != nil && a.first[first.Node] != nil {
@@ -188,12 +208,12 @@ func (a *Account) empty() *steps.Failure {
 
 // bug ends a run about which the frontier and the engine disagree: better a
 // failed run than one that hangs.
-func (a *Account) bug(t dag.Task, err error) {
+func (a *Account) bug(t dag.Task, attempt int, err error) {
 	a.Doom(&steps.Failure{
 		Code:    steps.FailUnknown,
 		Message: fmt.Sprintf("The engine lost track of the run: %v.", err),
 		Hint:    "This is a defect of ligase; please report it. Retrying the run goes on from what has committed.",
-		Node:    t.Node, Index: t.Index, Retryable: true,
+		Node:    t.Node, Index: t.Index, Attempt: attempt, Retryable: true,
 	})
 }
 

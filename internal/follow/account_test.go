@@ -24,14 +24,16 @@ type book struct {
 	t     *testing.T
 	job   runs.Job
 	told  []string // "node/index state: words"
+	last  map[dag.Task]runs.TaskStatus
 	ready []dag.Task
 }
 
 func open(t *testing.T, tool string, params map[string]any) *book {
 	t.Helper()
 	plan := runstest.Plan(t, runstest.Catalog(t), tool, pipelines.Arguments{Params: params})
-	b := &book{t: t, job: runs.Job{ID: "run-000000000001", Generation: 1, Plan: plan}}
+	b := &book{t: t, job: runs.Job{ID: "run-000000000001", Generation: 1, Plan: plan}, last: map[dag.Task]runs.TaskStatus{}}
 	b.Account, b.ready = follow.Open(b.job, time.Now, func(o runs.Observation) {
+		b.last[dag.Task{Node: o.Task.Node, Index: o.Task.Index}] = *o.Task
 		text := o.Task.Message
 		if o.Task.Failure != nil {
 			text = o.Task.Failure.Error()
@@ -117,6 +119,18 @@ func TestAGatherOfNothingBlamesTheFirstItemThatFailed(t *testing.T) {
 	}
 	if !strings.Contains(f.Message, "of the 2 items for its input items, 2 failed") {
 		t.Error(f.Message)
+	}
+}
+
+// A loss of power may take the items back that a gather had begun with.
+func TestAGatherThatHadBegunStarvesInThatAttempt(t *testing.T) {
+	b := open(t, "tolerant", nil)
+	b.Recall(map[dag.Task]int{{Node: "gather"}: 3})
+	b.commits("split", "", 2)
+	b.fails("picky", "0", steps.Failure{Code: steps.FailExit, Message: "No.", Attempt: 1})
+	b.fails("picky", "1", steps.Failure{Code: steps.FailExit, Message: "No.", Attempt: 1})
+	if s := b.last[dag.Task{Node: "gather"}]; s.State != runs.Failed || s.Attempt != 3 || s.Failure.Attempt != 3 {
+		t.Errorf("%+v", s)
 	}
 }
 

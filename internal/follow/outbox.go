@@ -11,7 +11,9 @@ import (
 	"github.com/ligase-bio/ligase/uris"
 )
 
-// How long an observation may wait for others to share a batch with.
+// How long an observation may wait for others to share a batch with. A write
+// to the store costs about as much as a short task, and on a small machine it
+// takes a CPU from the tasks.
 const (
 	AtOnce time.Duration = 0
 	Soon                 = 25 * time.Millisecond
@@ -119,19 +121,19 @@ func (b *Outbox) Deliver(ctx context.Context, sink runs.Sink) {
 		case <-ctx.Done():
 		case <-b.wake:
 		case <-ripe:
-			left = b.send(ctx, sink, b.collect())
+			left = Send(ctx, sink, b.collect(), b.log)
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 700*time.Millisecond)
 	defer cancel()
-	if left = b.send(last, sink, append(left, b.collect()...)); len(left) > 0 {
+	if left = Send(last, sink, append(left, b.collect()...), b.log); len(left) > 0 {
 		b.log.Warn("the last observations could not be recorded; they are found again", "observations", len(left))
 	}
 }
 
-// send gives the sink a batch, in pieces, again and again until it takes
-// them. It returns what is left when ctx ends.
-func (b *Outbox) send(ctx context.Context, sink runs.Sink, batch []runs.Observation) []runs.Observation {
+// Send gives a sink a batch, in pieces, again and again until it takes them.
+// It returns what is left when ctx ends.
+func Send(ctx context.Context, sink runs.Sink, batch []runs.Observation, log *slog.Logger) []runs.Observation {
 	pause := Backoff{Base: 50 * time.Millisecond, Max: 5 * time.Second}
 	for failures := 0; len(batch) > 0; {
 		piece := batch[:min(len(batch), batchSize)]
@@ -145,7 +147,7 @@ func (b *Outbox) send(ctx context.Context, sink runs.Sink, batch []runs.Observat
 		}
 		failures++
 		wait := pause.Wait(failures)
-		b.log.Warn("what happened could not be recorded; trying again", "observations", len(batch), "wait", wait, "err", err)
+		log.Warn("what happened could not be recorded; trying again", "observations", len(batch), "wait", wait, "err", err)
 		if Sleep(ctx, wait) != nil {
 			break
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/steps/worker"
@@ -42,12 +43,12 @@ func (e *Engine) start(t *task) {
 	e.hold(r, r.held.plus(t.node.need))
 	if !r.started {
 		r.started = true
-		e.tell(r, runs.Observation{State: runs.Running}, atOnce)
+		e.tell(r, runs.Observation{State: runs.Running}, follow.AtOnce)
 		e.event(r, runs.Event{Kind: "started"})
 	}
 	e.tell(r, runs.Observation{Task: &runs.TaskStatus{
 		Node: t.node.id, Index: t.index, Attempt: t.attempt, State: runs.Running, StartedAt: t.began,
-	}}, soon)
+	}}, follow.Soon)
 	e.event(r, runs.Event{Node: t.node.id, Index: t.index, Attempt: t.attempt, Kind: "attempt_started"})
 	e.out.touch(r)
 
@@ -94,7 +95,7 @@ func (e *Engine) progress(t *task, attempt int, fraction float64, line string) {
 	e.tell(t.run, runs.Observation{Task: &runs.TaskStatus{
 		Node: t.node.id, Index: t.index, Attempt: attempt, State: runs.Running,
 		Message: line, Fraction: min(max(fraction, 0), 1), StartedAt: t.began,
-	}}, later)
+	}}, follow.Later)
 }
 
 // ended takes in the end of an attempt.
@@ -129,8 +130,8 @@ func (e *Engine) ended(d *drive, t *task, result *steps.Result, failure *steps.F
 		e.tell(r, runs.Observation{Task: &runs.TaskStatus{
 			Node: t.node.id, Index: t.index, Attempt: t.attempt, State: runs.Cancelled,
 			Failure: failure, StartedAt: t.began, FinishedAt: e.options.Now(),
-		}}, soon)
-	case !r.aborted && triesAgain(t.node.impl.Retries, failure.Code, t.failures):
+		}}, follow.Soon)
+	case !r.account.Aborted() && triesAgain(t.node.impl.Retries, failure.Code, t.failures):
 		e.rest(t, failure)
 	default:
 		e.advance(r, e.fail(t, failure), nil)
@@ -141,13 +142,13 @@ func (e *Engine) ended(d *drive, t *task, result *steps.Result, failure *steps.F
 // rest lets a task wait for its next attempt.
 func (e *Engine) rest(t *task, failure *steps.Failure) {
 	r, d := t.run, e.drive
-	wait := e.options.Backoff.wait(t.failures, e.options.Rand())
+	wait := e.options.Backoff.Wait(t.failures)
 	message := fmt.Sprintf("Attempt %d of %d failed (%s); the next one starts in %s.",
 		t.failures, t.node.impl.Retries.Limit+1, failure.Code, wait.Round(10*time.Millisecond))
 	e.tell(r, runs.Observation{Task: &runs.TaskStatus{
 		Node: t.node.id, Index: t.index, Attempt: t.attempt, State: runs.Pending,
 		Message: message, Failure: failure, StartedAt: t.began,
-	}}, soon)
+	}}, follow.Soon)
 	e.event(r, runs.Event{Node: t.node.id, Index: t.index, Attempt: t.attempt, Kind: "retrying", Message: message})
 	r.resting[t] = time.AfterFunc(wait, func() {
 		e.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/runs/runstest"
@@ -28,7 +29,7 @@ func TestConformance(t *testing.T) {
 			t.Cleanup(func() { lock.Release() })
 			e, err := local.New(local.Options{
 				Worker: w, Blobs: env.Blobs, DataDir: env.Dir,
-				Slots: local.Slots{CPU: 4}, Backoff: local.Backoff{Base: 10 * time.Millisecond},
+				Slots: local.Slots{CPU: 4}, Backoff: follow.Backoff{Base: 10 * time.Millisecond},
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -1,7 +1,7 @@
 // Package local runs plans as processes on this machine.
 //
 // [Engine] implements runs.Engine. It follows each run through its graph with
-// a dag.Frontier, grants slots of CPU, memory and GPU, and has steps/worker
+// a follow.Account, grants slots of CPU, memory and GPU, and has steps/worker
 // execute the attempts. It keeps no state of its own: which tasks are done is
 // what the commit records in the run folder say, so an engine that was killed
 // goes on where it was, once what it left running has been ended.

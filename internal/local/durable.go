@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/uris"
 )
@@ -107,7 +108,7 @@ func (e *Engine) makeDurable() error {
 		e.out.add(o.Observation)
 	}
 	if len(batch) > 0 {
-		e.out.within(atOnce)
+		e.out.within(follow.AtOnce)
 	}
 	e.dispatch() // which too many commits may have held back
 	return nil

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/steps"
@@ -38,14 +38,13 @@ type Options struct {
 	// disk.
 	Sync bool
 
-	Slots   Slots         // what there is to give; a CPU of 0: DetectSlots
-	Jobs    int           // most tasks at the same time; 0: no cap but the slots
-	Backoff Backoff       // between attempts of a task
-	Stop    time.Duration // how long Run waits for attempts when it ends; 0: 9 s
+	Slots   Slots          // what there is to give; a CPU of 0: DetectSlots
+	Jobs    int            // most tasks at the same time; 0: no cap but the slots
+	Backoff follow.Backoff // between attempts of a task
+	Stop    time.Duration  // how long Run waits for attempts when it ends; 0: 9 s
 
-	Now  func() time.Time // nil: time.Now
-	Rand func() float64   // in [0, 1), for jitter; nil: math/rand
-	Log  *slog.Logger     // nil discards
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil discards
 }
 
 // Engine runs plans as processes on this machine. It implements runs.Engine.
@@ -106,13 +105,9 @@ func New(o Options) (*Engine, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Rand == nil {
-		o.Rand = rand.Float64
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.Backoff = o.Backoff.withDefaults()
 	o.Slots.GPUs = slices.Clone(o.Slots.GPUs)
 	return &Engine{
 		options: o,

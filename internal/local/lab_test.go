@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/tasks"
@@ -137,7 +138,7 @@ func (l *lab) open(change func(*Options)) {
 	}
 	o := Options{
 		Worker: l.worker, Blobs: l.blobs, DataDir: l.dir,
-		Slots: Slots{CPU: 4, Memory: 1 << 30}, Backoff: Backoff{Base: 10 * time.Millisecond},
+		Slots: Slots{CPU: 4, Memory: 1 << 30}, Backoff: follow.Backoff{Base: 10 * time.Millisecond},
 	}
 	if change != nil {
 		change(&o)

@@ -7,27 +7,19 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/runs"
 )
-
-// How long an observation may wait for others to share a batch with. A write
-// to the store costs about as much as a short task, and on a small machine it
-// takes a CPU from the tasks.
-const (
-	atOnce time.Duration = 0
-	soon                 = 25 * time.Millisecond
-	later                = 250 * time.Millisecond
-)
-
-// batchSize is the most observations that a sink is given at a time, so that
-// its transactions stay short.
-const batchSize = 1000
 
 // outbox gathers observations until the sink takes them. Engine.mu guards it.
 //
 // Of a task only the latest status is kept while it waits: what a batch is
 // not asked to write costs nothing, and while a sink is away the outbox grows
 // with the tasks, not with what they say. Everything else keeps its order.
+//
+// It is not a [follow.Outbox]: a run's counts are made when a batch goes and
+// not at every change, and what waited on the quay moves over in one step with
+// what else Engine.mu guards.
 type outbox struct {
 	pending []runs.Observation
 	latest  map[taskKey]int   // where a task's status stands in pending
@@ -53,7 +45,7 @@ func (e *Engine) tell(r *run, o runs.Observation, within time.Duration) {
 // event tells of something that happened to a run.
 func (e *Engine) event(r *run, v runs.Event) {
 	v.Time = e.options.Now()
-	e.tell(r, runs.Observation{Event: &v}, soon)
+	e.tell(r, runs.Observation{Event: &v}, follow.Soon)
 }
 
 func (b *outbox) add(o runs.Observation) {
@@ -70,11 +62,11 @@ func (b *outbox) add(o runs.Observation) {
 
 // touch has a run's counts sent with the next batch.
 func (b *outbox) touch(r *run) {
-	if r.over || r.frontier == nil {
+	if r.over || r.account == nil {
 		return
 	}
 	b.touched[r] = struct{}{}
-	b.within(soon)
+	b.within(follow.Soon)
 }
 
 func (b *outbox) forget(r *run) { delete(b.touched, r) }
@@ -90,7 +82,7 @@ func (e *Engine) collect() []runs.Observation {
 	}
 	slices.SortFunc(touched, func(x, y *run) int { return cmp.Compare(x.seq, y.seq) })
 	for _, r := range touched {
-		progress := r.progress()
+		progress := r.account.Progress(len(r.running))
 		o := runs.Observation{RunID: r.job.ID, Generation: r.job.Generation, Time: e.options.Now(), Progress: &progress}
 		if waiting := e.waiting(r); waiting != r.waiting {
 			r.waiting = waiting
@@ -114,46 +106,20 @@ func (e *Engine) waiting(r *run) string {
 	case r.ready > 0:
 		return e.slots.waiting(r.lanes[0].class.need)
 	case len(r.resting) > 0:
-		return fmt.Sprintf("waiting to try %s again", count(len(r.resting), "failed task"))
+		return fmt.Sprintf("waiting to try %s again", follow.Count(len(r.resting), "failed task"))
 	}
 	return ""
 }
 
 // deliver hands observations to the sink until ctx ends, and returns what the
-// sink had not taken by then.
+// sink had not taken by then. Meanwhile tasks go on: what they do is safe in
+// the run folder.
 func (e *Engine) deliver(ctx context.Context, sink runs.Sink) (left []runs.Observation) {
 	e.whenDue(ctx, &e.out.alarm, func() bool {
-		left = e.send(ctx, sink, e.collect())
+		left = follow.Send(ctx, sink, e.collect(), e.log)
 		return len(left) > 0
 	})
 	return left
-}
-
-// send gives the sink a batch, in pieces, again and again until it takes
-// them. It returns what is left when ctx ends. Meanwhile tasks go on: what
-// they do is safe in the run folder.
-func (e *Engine) send(ctx context.Context, sink runs.Sink, batch []runs.Observation) []runs.Observation {
-	backoff := Backoff{Base: 50 * time.Millisecond, Max: 5 * time.Second}
-	for failures := 0; len(batch) > 0; {
-		piece := batch[:min(len(batch), batchSize)]
-		err := sink(ctx, piece)
-		if err == nil {
-			batch, failures = batch[len(piece):], 0
-			continue
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		failures++
-		wait := backoff.wait(failures, e.options.Rand())
-		e.log.Warn("what happened could not be recorded; trying again", "observations", len(batch), "wait", wait, "err", err)
-		select {
-		case <-ctx.Done():
-			return batch
-		case <-time.After(wait):
-		}
-	}
-	return batch
 }
 
 // flush gives the sink a last chance to take what is left. What it does not
@@ -162,7 +128,7 @@ func (e *Engine) flush(ctx context.Context, sink runs.Sink, left []runs.Observat
 	ctx, cancel := context.WithTimeout(ctx, 700*time.Millisecond)
 	defer cancel()
 	left = append(left, e.collect()...)
-	if left = e.send(ctx, sink, left); len(left) > 0 {
+	if left = follow.Send(ctx, sink, left, e.log); len(left) > 0 {
 		e.log.Warn("the last observations could not be recorded; they are found again in the run folders", "observations", len(left))
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/uris"
@@ -244,7 +245,7 @@ func loadEngine(dir string) error {
 		done := maps.Clone(ended)
 		mu.Unlock()
 		e, err := New(Options{
-			Worker: w, Blobs: blobs, DataDir: dir, Sync: true, Slots: Slots{CPU: 3}, Backoff: Backoff{Base: 5 * time.Millisecond},
+			Worker: w, Blobs: blobs, DataDir: dir, Sync: true, Slots: Slots{CPU: 3}, Backoff: follow.Backoff{Base: 5 * time.Millisecond},
 		})
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/steps"
 )
 
@@ -20,7 +21,7 @@ type Slots struct {
 func (s Slots) String() string {
 	gpus := "no GPU"
 	if n := len(s.GPUs); n > 0 {
-		gpus = count(n, "GPU")
+		gpus = follow.Count(n, "GPU")
 	}
 	cpus := fmt.Sprintf("%g CPUs", s.CPU)
 	if s.CPU == 1 {
@@ -81,7 +82,7 @@ func (l *ledger) needOf(r steps.Resources) need {
 func (l *ledger) lacks(n need) string {
 	var missing []string
 	if n.gpus > l.capacity.gpus {
-		missing = append(missing, count(n.gpus, "GPU"))
+		missing = append(missing, follow.Count(n.gpus, "GPU"))
 	}
 	if n.memory > l.capacity.memory {
 		missing = append(missing, bytesText(n.memory)+" of memory")
@@ -167,7 +168,7 @@ func (n need) minus(m need) need {
 func (l *ledger) waiting(n need) string {
 	switch l.short(n) {
 	case need{gpus: 1}:
-		return fmt.Sprintf("waiting for %s: %d of %d are free", count(n.gpus, "GPU"), l.free.gpus, l.capacity.gpus)
+		return fmt.Sprintf("waiting for %s: %d of %d are free", follow.Count(n.gpus, "GPU"), l.free.gpus, l.capacity.gpus)
 	case need{memory: 1}:
 		return fmt.Sprintf("waiting for %s of memory: %s of %s are free", bytesText(n.memory), bytesText(l.free.memory), bytesText(l.capacity.memory))
 	case need{milli: 1}:
@@ -181,13 +182,6 @@ func cpuText(milli int64) string {
 		return "1 CPU"
 	}
 	return fmt.Sprintf("%g CPUs", float64(milli)/1000)
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // bytesText writes a size in binary units with at most one decimal.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/runs"
 )
 
@@ -36,7 +37,7 @@ func (l *lab) gone(name string) {
 }
 
 func TestCancel(t *testing.T) {
-	l := newLab(t, func(o *Options) { o.Backoff = Backoff{Base: time.Hour, Max: time.Hour} })
+	l := newLab(t, func(o *Options) { o.Backoff = follow.Backoff{Base: time.Hour, Max: time.Hour} })
 	l.run()
 	cancel := func(j runs.Job) {
 		t.Helper()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/tasks"
@@ -67,10 +68,15 @@ func (e *Engine) begin(r *run) {
 		if failure == nil {
 			found, failure = e.surveyed(d, r)
 		}
-		var frontier *dag.Frontier
-		var first dag.Change
+		var account *follow.Account
+		var first []dag.Task
+		// The account is opened without the lock: of a large graph that takes a
+		// while. What it tells by then waits in early.
+		var early []runs.Observation
+		say := func(o runs.Observation) { early = append(early, o) }
 		if failure == nil {
-			frontier, first = r.job.Plan.Compiled.Graph().NewFrontier(tasks.Given(r.job.Plan))
+			account, first = follow.Open(r.job, e.options.Now, func(o runs.Observation) { say(o) })
+			account.Recall(found.attempts)
 		}
 
 		e.mu.Lock()
@@ -82,16 +88,20 @@ func (e *Engine) begin(r *run) {
 			e.broken(r, failure)
 			return
 		}
-		r.nodes, r.past, r.frontier = nodes, r.pastOf(root), frontier
+		r.nodes, r.past, r.account = nodes, r.pastOf(root, account), account
 		r.attempts, r.spent = found.attempts, found.spent
 		if n, left := len(found.Committed), len(r.attempts); n > 0 || left > 0 || len(found.Torn) > 0 {
-			message := fmt.Sprintf("%s had committed; the run goes on from there.", count(n, "task"))
+			message := fmt.Sprintf("%s had committed; the run goes on from there.", follow.Count(n, "task"))
 			if len(found.Torn) > 0 {
-				message += fmt.Sprintf(" A loss of power had cut off %s, set aside.", count(len(found.Torn), "commit record"))
+				message += fmt.Sprintf(" A loss of power had cut off %s, set aside.", follow.Count(len(found.Torn), "commit record"))
 			}
 			e.event(r, runs.Event{Kind: "recovered", Message: message})
 		}
-		e.advance(r, event{Change: first}, found.Committed)
+		say = func(o runs.Observation) { e.tell(r, o, follow.Soon) }
+		for _, o := range early {
+			say(o)
+		}
+		e.advance(r, first, found.Committed)
 		e.settle(r)
 		e.dispatch()
 	})
@@ -132,7 +142,7 @@ func (d *drive) look(store *uris.Store, job runs.Job) (found past, err error) {
 // surveyed looks at a run's past, again and again while the store is away.
 // A failure that is not for waiting comes back.
 func (e *Engine) surveyed(d *drive, r *run) (past, *steps.Failure) {
-	backoff := Backoff{Base: 100 * time.Millisecond, Max: 5 * time.Second}
+	backoff := follow.Backoff{Base: 100 * time.Millisecond, Max: 5 * time.Second}
 	for failures := 1; ; failures++ {
 		found, err := d.look(e.options.Blobs, r.job)
 		var failure *steps.Failure
@@ -150,13 +160,13 @@ func (e *Engine) surveyed(d *drive, r *run) (past, *steps.Failure) {
 				Hint:    "Add its root to the folders that this installation may write to, and retry the run.",
 			}
 		}
-		wait := backoff.wait(failures, e.options.Rand())
+		wait := backoff.Wait(failures)
 		why := fmt.Sprintf("waiting for the store: %v", err)
 		e.mu.Lock()
 		cancelled := r.cancelled
 		if e.drive == d && why != r.waiting {
 			r.waiting = why
-			e.tell(r, runs.Observation{Waiting: &why}, soon)
+			e.tell(r, runs.Observation{Waiting: &why}, follow.Soon)
 		}
 		e.mu.Unlock()
 		if cancelled {
