@@ -35,6 +35,7 @@ func (e *Engine) open(r *run) {
 		e.event(r, runs.Event{Kind: "recovered", Message: fmt.Sprintf("%s had committed; the run goes on from there.", follow.Count(n, "task"))})
 	}
 	account, ready := follow.Open(r.Job, e.options.Now, func(o runs.Observation) { e.tell(r, o, follow.Soon) })
+	account.Recall(r.past.Attempts)
 	r.account = account
 	if r.refused != nil {
 		account.Doom(r.refused)

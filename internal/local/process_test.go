@@ -321,6 +321,36 @@ func observations(dir string) ([]runs.Observation, error) {
 	return all, lines.Err()
 }
 
+// killMidway kills an engine after a time, but not before a task of a run that
+// has not ended is known to have committed: on a slow machine there would be
+// nothing to find again.
+func killMidway(engine *os.Process, dir string, after time.Duration, over <-chan struct{}) {
+	for wait := after; ; wait = 5 * time.Millisecond {
+		select {
+		case <-over:
+			return
+		case <-time.After(wait):
+		}
+		told, err := observations(dir)
+		if err != nil {
+			continue // it has not begun
+		}
+		open := map[runs.ID]bool{}
+		for _, o := range told {
+			switch {
+			case o.State.Terminal():
+				delete(open, o.RunID)
+			case o.Task != nil && o.Task.State == runs.Succeeded:
+				open[o.RunID] = true
+			}
+		}
+		if len(open) > 0 {
+			_ = engine.Kill()
+			return
+		}
+	}
+}
+
 func TestKilledEnginesLoseNothing(t *testing.T) {
 	dir := t.TempDir()
 	self, err := os.Executable()
@@ -338,9 +368,10 @@ func TestKilledEnginesLoseNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if kills < 6 {
-			timer := time.AfterFunc(time.Duration(30+random.IntN(400))*time.Millisecond, func() { cmd.Process.Kill() })
+			over := make(chan struct{})
+			go killMidway(cmd.Process, dir, time.Duration(30+random.IntN(400))*time.Millisecond, over)
 			err = cmd.Wait()
-			timer.Stop()
+			close(over)
 		} else {
 			err = cmd.Wait()
 		}
