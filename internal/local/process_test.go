@@ -108,6 +108,10 @@ func TestOneEngineProcessForManyCommands(t *testing.T) {
 	if !held || err != nil {
 		t.Fatalf("after Submit nobody holds the data folder: %v", err)
 	}
+	// It holds the folder before it drives.
+	for end := time.Now().Add(10 * time.Second); len(l.lines("drives")) == 0 && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	if got := l.lines("drives"); len(got) != 1 || got[0] != strconv.Itoa(pid) {
 		t.Errorf("engines %v drove, want only %d", got, pid)
 	}

@@ -336,18 +336,26 @@ func testLiteral(t *testing.T, l *Lab) {
 		"{{workflow.name}}", "{{=1+1}}", "{{inputs.parameters.text}}", "'; id #", `"; id; "`, "$(id)", "$(work)", "$$(work)", "`id`", "${HOME}",
 		"a\nb\n\n", `"}],"args":["-c","id"]`, "%s%n\\n\\0", "-n", "--help", "* ?", "ünïcödé 🧬", "\ttab ", "{{`{{x}}`}}", "<&>\u2028",
 	}
-	ids := make([]runs.ID, len(hostile))
+	params := map[string]any{}
 	for i, text := range hostile {
-		ids[i] = l.Start(runs.SubmitRequest{Tool: "say", Params: map[string]any{"text": text}}).ID
+		params[fmt.Sprint("text", i+1)] = text
+	}
+	all := l.Start(runs.SubmitRequest{Tool: "recite", Params: params}).ID
+	one := l.Start(runs.SubmitRequest{Tool: "say", Params: map[string]any{"text": hostile[0]}}).ID
+	if run, sum := l.End(one); run.State != runs.Succeeded || !slices.Equal(l.Texts(one, "out"), hostile[:1]) {
+		t.Errorf("%q: %s %q %+v", hostile[0], run.State, l.Texts(one, "out"), sum.Error)
+	}
+	run, sum := l.End(all)
+	if run.State != runs.Succeeded {
+		t.Fatalf("%s %+v", run.State, sum.Error)
+	}
+	got := l.Texts(all, "texts")
+	if len(got) < len(hostile) {
+		t.Fatalf("%d texts arrived: %q", len(got), got)
 	}
 	for i, text := range hostile {
-		run, sum := l.End(ids[i])
-		if run.State != runs.Succeeded {
-			t.Errorf("%q: %s %+v", text, run.State, sum.Error)
-			continue
-		}
-		if got := l.Texts(ids[i], "out"); len(got) != 1 || got[0] != text {
-			t.Errorf("%q arrived as %q", text, got)
+		if got[i] != text {
+			t.Errorf("%q arrived as %q", text, got[i])
 		}
 	}
 }
