@@ -5,18 +5,22 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/ligase-bio/ligase/internal/cli.version=$(VERSION)
 BIN     := bin
 
+# One flavour of everything, and the same in every folder: what `make demo`
+# compiled, `make test` and the images need not compile again.
+export GOFLAGS := $(strip -trimpath $(filter-out -trimpath,$(GOFLAGS)))
+
 .PHONY: help
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/ligase and bin/ligase-worker
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ligase ./cmd/ligase
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/ligase-worker ./cmd/ligase-worker
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN)/ligase ./cmd/ligase
+	CGO_ENABLED=0 $(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/ligase-worker ./cmd/ligase-worker
 
 $(BIN)/ligase: FORCE
 	@echo "building $@ (a first build compiles SQLite and the cloud storage drivers: a minute or two)"
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/ligase
+	@$(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/ligase
 FORCE:
 
 .PHONY: demo

@@ -248,6 +248,7 @@ func (s *site) harness(patience time.Duration) runstest.Harness {
 		OpenStore: func(t *testing.T) runs.Store { return s.index(t) },
 		Blobs:     func(t *testing.T) (*uris.Store, uris.URI) { return s.store(t) },
 		Patience:  patience,
+		Parallel:  true,
 	}
 }
 

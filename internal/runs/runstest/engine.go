@@ -35,6 +35,9 @@ type Harness struct {
 	Blobs func(t *testing.T) (*uris.Store, uris.URI)
 	// Patience is how long a run may take; 0: a minute.
 	Patience time.Duration
+	// Parallel has the parts of the suite run side by side: for engines that
+	// mostly wait.
+	Parallel bool
 }
 
 // Lab is a service over an engine that runs.
@@ -191,14 +194,26 @@ type outcome struct {
 
 // TestEngine is the conformance suite of [runs.Engine].
 func TestEngine(t *testing.T, h Harness) {
-	t.Run("outcomes", func(t *testing.T) { testOutcomes(t, NewLab(t, h)) })
-	t.Run("literal", func(t *testing.T) { testLiteral(t, NewLab(t, h)) })
-	t.Run("idempotent", func(t *testing.T) { testIdempotent(t, NewLab(t, h)) })
-	t.Run("cancel", func(t *testing.T) { testCancelRun(t, NewLab(t, h)) })
-	t.Run("suspend", func(t *testing.T) { testSuspendRun(t, NewLab(t, h)) })
-	t.Run("retry", func(t *testing.T) { testRetryRun(t, NewLab(t, h)) })
-	t.Run("logs", func(t *testing.T) { testLogs(t, NewLab(t, h)) })
-	t.Run("by URI", func(t *testing.T) { testByURI(t, NewLab(t, h)) })
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, *Lab)
+	}{
+		{"outcomes", testOutcomes},
+		{"literal", testLiteral},
+		{"idempotent", testIdempotent},
+		{"cancel", testCancelRun},
+		{"suspend", testSuspendRun},
+		{"retry", testRetryRun},
+		{"logs", testLogs},
+		{"by URI", testByURI},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			if h.Parallel {
+				t.Parallel()
+			}
+			part.test(t, NewLab(t, h))
+		})
+	}
 }
 
 func testOutcomes(t *testing.T, l *Lab) {
