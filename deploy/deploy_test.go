@@ -125,6 +125,7 @@ func (p *place) build(folder string) []object {
 // Images can be set, and steps that ask for a GPU, only those, go to where one
 // is.
 func TestGPUOverlay(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	greedy, err := os.ReadFile(filepath.Join("..", "internal", "argo", "templates", "testdata", "golden", "odd", "greedy-on-gpu.yaml"))
 	if err != nil {
@@ -213,6 +214,7 @@ func installed(t *testing.T) (*place, string) {
 // With no ligase anywhere but in the pods, every tool of the library runs when
 // its template is submitted by hand, and leaves the record of a run.
 func TestToolsRunAlone(t *testing.T) {
+	t.Parallel()
 	p, namespace := installed(t)
 	h := p.hold(namespace)
 	put := h.put
@@ -250,6 +252,7 @@ func TestToolsRunAlone(t *testing.T) {
 // gather, failures further out, a list that the call gives, pipelines in
 // pipelines.
 func TestOddShapesRunAlone(t *testing.T) {
+	t.Parallel()
 	p, namespace := installed(t)
 	internal := filepath.Join("..", "internal")
 	var sources []catalog.Source

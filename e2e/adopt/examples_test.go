@@ -12,6 +12,7 @@ import (
 // through ligase: parameters, defaults, what a container prints, output
 // parameters, and artifacts both ways.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.theirs("templates.yaml", "workflow-template-submittable")
 	s.theirs("output-parameter.yaml", "output-parameter")

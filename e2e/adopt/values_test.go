@@ -56,6 +56,7 @@ spec:
 // literally, or are refused; a failure is told, and tried again as often as
 // the definition says.
 func TestDiscovered(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.kubectl(strings.ReplaceAll(keepers, "IMAGE", s.cluster.Image("ligase-e2e-tools")), "apply", "-f", "-")
 

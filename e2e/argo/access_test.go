@@ -34,6 +34,7 @@ var granted = map[string][]string{
 // of this package has its engine work with the gateway's token, so what it may
 // do is also enough.
 func TestAccess(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	verbs := []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "impersonate", "escalate", "bind", "*"}
 	resources := []string{
@@ -86,6 +87,7 @@ func TestAccess(t *testing.T) {
 // TestStepsHaveNoToken looks at the pod of a step: of its containers only
 // Argo's own can speak to the API server.
 func TestStepsHaveNoToken(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
 	id := r.submit(t, runs.SubmitRequest{Tool: "snoop"}).ID

@@ -21,6 +21,7 @@ import (
 // TestWorkflowDeletedWhileItRuns: the run ends, says so, and goes on from what
 // it had when it is retried.
 func TestWorkflowDeletedWhileItRuns(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
 	run := r.submit(t, runs.SubmitRequest{Tool: "restful", Params: map[string]any{"seconds": 5}})
@@ -42,6 +43,7 @@ func TestWorkflowDeletedWhileItRuns(t *testing.T) {
 // TestWorkflowDeletedAfterSuccess: the result stays, for who saw it and for
 // who did not, and nothing runs again.
 func TestWorkflowDeletedAfterSuccess(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
 	call := runs.SubmitRequest{Tenant: tenant, RequestID: "kept", Tool: "chain"}
@@ -56,6 +58,7 @@ func TestWorkflowDeletedAfterSuccess(t *testing.T) {
 // TestWorkflowExpires: a TTL takes the Workflow away as soon as it has ended,
 // while a gateway watches, and while none is there.
 func TestWorkflowExpires(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	for _, name := range []string{"steady-fragile", "picky-shell"} {
 		client := s.argo.ArgoprojV1alpha1().WorkflowTemplates(s.namespace)

@@ -20,6 +20,7 @@ import (
 // of the same gateway, and of one that knows nothing but the store and the
 // cluster.
 func TestGatewayKilled(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	isPut := func(object string) func(*http.Request) bool {
 		return func(r *http.Request) bool { return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, object) }

@@ -29,7 +29,7 @@ import (
 )
 
 // outage is how long what a test stops stays away.
-var outage = flag.Duration("outage", 30*time.Second, "how long the controller, the API server and the store stay away in tests of faults; the full length is 2m, of which the store takes one")
+var outage = flag.Duration("outage", 30*time.Second, "how long the controller and the store stay away in tests of faults; the full length is 2m, of which the store takes one")
 
 func TestMain(m *testing.M) {
 	gateway.Main() // which this program is, when a test starts it as one

@@ -21,6 +21,7 @@ import (
 // TestPodRunTwice runs a second pod of a task beside the first, as a cluster
 // does that has lost sight of a machine.
 func TestPodRunTwice(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
 	run := r.submit(t, runs.SubmitRequest{Tool: "steady", Implementations: map[string]string{"steady": "fragile"}, Params: map[string]any{"seconds": 10}})
@@ -76,6 +77,7 @@ func TestPodRunTwice(t *testing.T) {
 // TestPodDeleted deletes the pod of a step that runs: at once, as when a machine
 // is lost, and with time to end, as when a machine is drained.
 func TestPodDeleted(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
 	begin := func(t *testing.T, implementation string) (runs.Run, string) {

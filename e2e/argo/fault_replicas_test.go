@@ -17,6 +17,7 @@ import (
 // TestReplicas has three gateways with an index each, one store and one
 // cluster, answer 64 callers who all make the same call.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	first := s.replica(t, nil, uris.URI{}, nil)
 	replicas := []*replica{first, s.replica(t, first.blobs, first.root, nil), s.replica(t, first.blobs, first.root, nil)}

@@ -21,6 +21,7 @@ import (
 // TestStepsThatGoWrong holds what steps can do wrong against what their users
 // are told.
 func TestStepsThatGoWrong(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	// What a step's container may have that asks for no memory of its own.
 	must(s.kube.CoreV1().LimitRanges(s.namespace).Create(t.Context(), &corev1.LimitRange{
@@ -118,6 +119,7 @@ var hostile = []string{
 // TestHostileStringsOfACall gives them as all that a caller can name a thing
 // by. The conformance suite has them as parameters.
 func TestHostileStringsOfACall(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
 	ids := map[string]runs.ID{}

@@ -33,6 +33,7 @@ func builtin() []fs.FS {
 // as a user does, on this machine and on the cluster: apart from names, times
 // and places their summaries are the same.
 func TestLibraryAgreesWithTheLaptop(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, builtin()...)
 	u := s.user(t)
 	structure := filepath.Join("..", "..", "internal", "cli", "demo", "1ubq.pdb")

@@ -20,6 +20,7 @@ var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 // block, in a copy of what it names. Only where the bucket and the images are
 // is this cluster's.
 func TestReadmeOnACluster(t *testing.T) {
+	t.Parallel()
 	c, err := kube.Load()
 	if err != nil {
 		t.Fatal(err)
