@@ -1,8 +1,10 @@
 package argo
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -94,5 +96,50 @@ func TestSeenTakesOnlyTasks(t *testing.T) {
 	dock := s.tasks[dag.Task{Node: "dock"}]
 	if dock == nil || !dock.over || dock.ok || len(dock.pods) != 1 || !strings.Contains(dock.pods[0].message, "OOMKilled") {
 		t.Errorf("dock: %+v", dock)
+	}
+}
+
+// TestPodsOfATemplateOfOthers: whatever their template consists of, its pods are
+// told from ours around it, and those of one attempt from those of another.
+func TestPodsOfATemplateOfOthers(t *testing.T) {
+	place := &wfv1.Inputs{Parameters: []wfv1.Parameter{
+		{Name: "node", Value: wfv1.AnyStringPtr("dock")}, {Name: "index", Value: wfv1.AnyStringPtr("")},
+	}}
+	minute := func(m int) metav1.Time { return metav1.NewTime(time.Date(2026, 1, 1, 0, m, 0, 0, time.UTC)) }
+	nodes := wfv1.Nodes{}
+	add := func(name, display, boundary, template string, kind wfv1.NodeType, at int) {
+		nodes[name] = wfv1.NodeStatus{ID: name, Name: name, DisplayName: display, BoundaryID: boundary, TemplateName: template, Type: kind, StartedAt: minute(at)}
+	}
+	nodes["wf.dock"] = wfv1.NodeStatus{ID: "wf.dock", Name: "wf.dock", Type: wfv1.NodeTypeDAG, TemplateName: "main", Inputs: place}
+	add("wf.dock.stage-0", "stage-0", "wf.dock", "stage", wfv1.NodeTypePod, 1)
+	add("wf.dock.theirs-0", "theirs-0", "wf.dock", "dock-all", wfv1.NodeTypeSteps, 2)
+	add("wf.dock.theirs-0[0]", "[0]", "wf.dock.theirs-0", "", wfv1.NodeTypeStepGroup, 2)
+	add("wf.dock.theirs-0[0].b", "b", "wf.dock.theirs-0", "pose", wfv1.NodeTypePod, 4)
+	add("wf.dock.theirs-0[0].a", "a", "wf.dock.theirs-0", "pose", wfv1.NodeTypePod, 3)
+	add("wf.dock.collect-0", "collect-0", "wf.dock", "collect", wfv1.NodeTypePod, 5)
+	add("wf.dock.stage-1(0)", "stage-1(0)", "wf.dock", "stage", wfv1.NodeTypePod, 6)
+	add("wf.dock.theirs-1", "theirs-1", "wf.dock", "dock-one", wfv1.NodeTypeRetry, 7)
+	add("wf.dock.theirs-1(0)", "theirs-1(0)", "wf.dock", "dock-one", wfv1.NodeTypePod, 7)
+	wf := &wfv1.Workflow{ObjectMeta: metav1.ObjectMeta{Name: "wf"}, Status: wfv1.WorkflowStatus{Nodes: nodes}}
+
+	name := func(node string) string { return podName("wf", node, nodes[node].TemplateName) }
+	dock := dag.Task{Node: "dock"}
+	for stage, want := range map[string][]string{
+		"wf.dock.stage-0":    {name("wf.dock.theirs-0[0].a"), name("wf.dock.theirs-0[0].b")},
+		"wf.dock.stage-1(0)": {name("wf.dock.theirs-1(0)")},
+	} {
+		if got := theirPods(wf, dock, name(stage)); !slices.Equal(got, want) {
+			t.Errorf("of what %s staged for: %q, want %q", stage, got, want)
+		}
+	}
+	if got := theirPods(wf, dag.Task{Node: "other"}, name("wf.dock.stage-0")); got != nil {
+		t.Errorf("of another task: %q", got)
+	}
+	s, err := seen(wf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inside := s.tasks[dock].pods[0].inside; len(inside) != 6 || !slices.Contains(inside, name("wf.dock.theirs-0[0].a")) || !strings.HasPrefix(inside[0], "wf-") {
+		t.Errorf("the task's pods are %q", inside)
 	}
 }
