@@ -24,7 +24,7 @@ func TestPodRunTwice(t *testing.T) {
 	t.Parallel()
 	s := newFaultSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
-	run := r.submit(t, runs.SubmitRequest{Tool: "steady", Implementations: map[string]string{"steady": "fragile"}, Params: map[string]any{"seconds": 10}})
+	run := r.submit(t, runs.SubmitRequest{Tool: "steady", Implementations: map[string]string{"steady": "fragile"}, Params: map[string]any{"seconds": 25}})
 	first := s.podOf(t, run.ID, 2*time.Minute)
 	task := dag.Task{Node: "steady"}
 	for end := time.Now().Add(time.Minute); len(s.claims(t, r, run, task)) == 0; time.Sleep(100 * time.Millisecond) {

@@ -292,6 +292,8 @@ func TestArgoServerListsWorkflows(t *testing.T) {
 	}
 }
 
+// TestFaults stops and starts what can be without waiting for others to
+// recover. ./e2e/argo does so with the API server and Argo's controller.
 func TestFaults(t *testing.T) {
 	s := newSmoke(t)
 	if !s.Ours {
@@ -299,27 +301,6 @@ func TestFaults(t *testing.T) {
 	}
 	start := func(component string) func() { return func() { s.cluster("start", component) } }
 
-	t.Run("controller", func(t *testing.T) {
-		s.kubectl(s.passing(), "create", "--filename", "-")
-		t.Cleanup(start("controller"))
-		s.cluster("stop", "controller")
-		workflow := s.submit()
-		time.Sleep(3 * time.Second)
-		if phase := s.kubectl("", "get", "workflow", workflow, "--output", "jsonpath={.status.phase}"); phase != "" {
-			t.Errorf("without a controller the workflow is %s", phase)
-		}
-		s.cluster("start", "controller")
-		s.succeeds(workflow)
-	})
-	t.Run("apiserver", func(t *testing.T) {
-		t.Cleanup(start("apiserver"))
-		s.cluster("stop", "apiserver")
-		if _, err := s.try("", "get", "pods"); err == nil {
-			t.Error("the API server answers although it is stopped")
-		}
-		s.cluster("start", "apiserver")
-		s.succeeds(s.submit())
-	})
 	t.Run("s3", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

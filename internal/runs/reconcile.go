@@ -121,6 +121,20 @@ func (d *desk) give(id ID, err error, done func(f *file)) (news bool) {
 	return f.failed(err)
 }
 
+// release ends what take began without a call to the engine.
+func (d *desk) release(id ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.files[id]
+	if f == nil {
+		return
+	}
+	f.busy = false
+	if !f.handed && f.failures == 0 {
+		delete(d.files, id)
+	}
+}
+
 // keepEnd puts an end that could not be recorded into the run's file, to be
 // tried again. It reports whether the reason is news.
 func (d *desk) keepEnd(o Observation, why error) (news bool) {
@@ -172,9 +186,13 @@ func (s *Service) handOverNow(ctx context.Context, run Run, plan *pipelines.Plan
 // handOver gives a run to the engine, unless it has it already. A nil plan is
 // read from the store. fresh says that it has been claimed just now.
 func (s *Service) handOver(ctx context.Context, run Run, plan *pipelines.Plan, fresh bool) bool {
-	if !s.desk.take(&run, func(f *file) bool { return !f.handed }) {
-		return false
-	}
+	return s.desk.take(&run, notHanded) && s.handOverTaken(ctx, run, plan, fresh)
+}
+
+func notHanded(f *file) bool { return !f.handed }
+
+// handOverTaken gives a run to the engine that has been taken from the desk.
+func (s *Service) handOverTaken(ctx context.Context, run Run, plan *pipelines.Plan, fresh bool) bool {
 	err := s.submit(ctx, run, plan, fresh)
 	news := s.desk.give(run.ID, err, func(f *file) { f.handed, f.suspended = true, run.Suspended })
 	switch {

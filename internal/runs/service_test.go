@@ -579,3 +579,30 @@ func TestEngineConflictFailsTheRun(t *testing.T) {
 		t.Errorf("%+v, %v", run, err)
 	}
 }
+
+// TestTheReconcilerLeavesARunToTheCallThatSubmitsIt: a call answers when the
+// engine has its run, also when the reconciler sees the run in the store before
+// the call has given it to the engine.
+func TestTheReconcilerLeavesARunToTheCallThatSubmitsIt(t *testing.T) {
+	b := newBench(t)
+	var s *runs.Service
+	var early int
+	s = b.service(b.store(), func(o *runs.Options) {
+		o.SetFailpoint(func(point string) error {
+			if point == "row" {
+				if err := s.Sweep(t.Context()); err != nil {
+					t.Error(err)
+				}
+				early = len(b.engine.jobs)
+			}
+			return nil
+		})
+	})
+	made, err := s.Submit(t.Context(), runs.SubmitRequest{Tenant: "lab", Tool: "say"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if early != 0 || len(b.engine.jobs) != 1 || b.engine.jobs[0].ID != made.Run.ID || !b.engine.jobs[0].Fresh {
+		t.Errorf("the sweep handed over %d runs; the engine has %+v, want the call's as a fresh one", early, b.engine.jobs)
+	}
+}

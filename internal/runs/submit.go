@@ -105,6 +105,14 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 	if err := s.o.failpoint("inputs"); err != nil {
 		return Submission{}, err
 	}
+	// A sweep that sees the run before this call has given it to the engine
+	// leaves it to this call, which answers when the engine has it.
+	held := s.desk.take(&run, notHanded)
+	defer func() {
+		if held {
+			s.desk.release(run.ID)
+		}
+	}()
 	run, created, err := s.store.Create(ctx, run, b.plan)
 	if err != nil {
 		return Submission{}, err
@@ -113,7 +121,11 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 		return Submission{}, err
 	}
 	if created {
-		s.handOverNow(ctx, run, b.plan, claimed)
+		if !held {
+			s.handOverNow(ctx, run, b.plan, claimed)
+		} else if held = false; !s.handOverTaken(ctx, run, b.plan, claimed) {
+			s.desk.wake()
+		}
 		if !claimed { // it may have ended long ago
 			if run, err = s.store.Get(ctx, run.Tenant, run.ID); err != nil {
 				return Submission{}, err
