@@ -13,7 +13,6 @@ import (
 // and commits, and the next one starts only once the run is resumed.
 func testSuspendRun(t *testing.T, l *Lab) {
 	held := l.Start(runs.SubmitRequest{Tool: "restful"})
-	ended := l.Start(runs.SubmitRequest{Tool: "slow"})
 	l.until(held.ID, runs.Running)
 	for range 2 {
 		run, err := l.Suspend(t.Context(), tenant, held.ID)
@@ -43,6 +42,7 @@ func testSuspendRun(t *testing.T, l *Lab) {
 	}
 
 	// A suspended run can be cancelled, and a retry is not suspended any more.
+	ended := l.Start(runs.SubmitRequest{Tool: "slow"})
 	l.until(ended.ID, runs.Running)
 	if _, err := l.Suspend(t.Context(), tenant, ended.ID); err != nil {
 		t.Fatal(err)
