@@ -104,7 +104,7 @@ func TestDiscovered(t *testing.T) {
 		if log, _ := s.ligase(0, "logs", "latest", "say", "--cluster"); log != "ending with 3\n" {
 			t.Errorf("its log is %q", log)
 		}
-		if events, _ := s.ligase(0, "events", "latest", "--cluster", "--json"); !strings.Contains(events, `"say"`) || !strings.Contains(events, "-say-") {
+		if events, _ := s.ligase(0, "events", "latest", "--cluster", "--json"); !strings.Contains(events, "-say-") {
 			t.Errorf("the cluster's events have none of the template's pod:\n%s", events)
 		}
 	})

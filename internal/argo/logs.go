@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,10 @@ const ownMark = "ligase-worker: "
 // supervisors are the lines that Argo's supervisor of the container writes
 // there, such as when the command has ended.
 var supervisors = regexp.MustCompile(`^time="[^"]*" level=[a-z]+ msg=.* argo=true`)
+
+// parting is what Argo's supervisor says last of a command that failed. The
+// command may have said so itself, but then not as the last line.
+var parting = regexp.MustCompile(`^Error: exit status \d+\n$`)
 
 // notTheSteps are the lines of a pod's log that are not the step's.
 var notTheSteps = regexp.MustCompile(`(?m)^(` + ownMark + `|time="[^"]*" level=[a-z]+ msg=.* argo=true).*\n?`)
@@ -113,6 +118,7 @@ type podLog struct {
 	left   []byte // of a line
 	start  bool   // at the beginning of a line
 	mute   bool   // in a line that is not the step's
+	last   []byte // a line that is only the step's if another follows
 }
 
 func (l *podLog) open() error {
@@ -174,13 +180,21 @@ func (l *podLog) Read(p []byte) (int, error) {
 // take keeps what is the step's of a piece of the log: a line, or part of one.
 func (l *podLog) take(piece []byte) {
 	l.passed += int64(len(piece))
+	whole := l.start
 	if l.start {
 		l.mute = strings.HasPrefix(string(piece), ownMark) || supervisors.Match(piece)
 	}
 	l.start = piece[len(piece)-1] == '\n'
-	if !l.mute {
-		l.left = append(l.left[:0], piece...)
+	if l.mute {
+		return
 	}
+	l.left = append(l.left[:0], l.last...)
+	l.last = nil
+	if whole && parting.Match(piece) {
+		l.last = slices.Clone(piece)
+		return
+	}
+	l.left = append(l.left, piece...)
 }
 
 // running reports whether the container may print more. While the API server

@@ -73,13 +73,14 @@ func TestAPodsLogIsTheStepsWordsOnly(t *testing.T) {
 	l := &podLog{start: true}
 	var got strings.Builder
 	for _, piece := range []string{
-		"ligase-worker: staging\n", "folding\n", "a long line ", "that mentions ligase-worker: in the midst\n", "ligase-worker: cut ", "in two\n", "done",
+		"ligase-worker: staging\n", "folding\n", "a long line ", "that mentions ligase-worker: in the midst\n", "ligase-worker: cut ", "in two\n",
+		"Error: exit status 3\n", "goes on\n", `time="2026-11-27T03:00:00.000Z" level=info msg="sub-process exited" argo=true error="<nil>"` + "\n", "done\n", "Error: exit status 28\n",
 	} {
 		l.left = nil
 		l.take([]byte(piece))
 		got.Write(l.left)
 	}
-	if want := "folding\na long line that mentions ligase-worker: in the midst\ndone"; got.String() != want {
+	if want := "folding\na long line that mentions ligase-worker: in the midst\nError: exit status 3\ngoes on\ndone\n"; got.String() != want {
 		t.Errorf("%q", got.String())
 	}
 }
