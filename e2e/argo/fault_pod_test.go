@@ -19,9 +19,9 @@ import (
 )
 
 // TestPodRunTwice runs a second pod of a task beside the first, as a cluster
-// does that has lost sight of a machine.
+// does that has lost sight of a machine. The second has to start while the first
+// is at work, so no other test runs beside this one.
 func TestPodRunTwice(t *testing.T) {
-	t.Parallel()
 	s := newFaultSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
 	run := r.submit(t, runs.SubmitRequest{Tool: "steady", Implementations: map[string]string{"steady": "fragile"}, Params: map[string]any{"seconds": 25}})
