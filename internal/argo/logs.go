@@ -29,16 +29,16 @@ const mainContainer = "main"
 // a pod's log they stand among the step's.
 const ownMark = "ligase-worker: "
 
-// supervisors are the lines that Argo's supervisor of the container writes
-// there, such as when the command has ended.
-var supervisors = regexp.MustCompile(`^time="[^"]*" level=[a-z]+ msg=.* argo=true`)
+// supervisors is how the lines begin that Argo's supervisor of the container
+// writes there, such as when the command has ended.
+const supervisors = `time="[^"]*" level=[a-z]+ msg=.* argo=true`
 
 // parting is what Argo's supervisor says last of a command that failed. The
 // command may have said so itself, but then not as the last line.
 var parting = regexp.MustCompile(`^Error: exit status \d+\n$`)
 
 // notTheSteps are the lines of a pod's log that are not the step's.
-var notTheSteps = regexp.MustCompile(`(?m)^(` + ownMark + `|time="[^"]*" level=[a-z]+ msg=.* argo=true).*\n?`)
+var notTheSteps = regexp.MustCompile(`(?m)^(` + ownMark + `|` + supervisors + `).*\n?`)
 
 // openLog opens the log of an attempt: that in the store, where the worker put
 // it when the attempt ended; before, or when it did not come to that, the
@@ -182,7 +182,7 @@ func (l *podLog) take(piece []byte) {
 	l.passed += int64(len(piece))
 	whole := l.start
 	if l.start {
-		l.mute = strings.HasPrefix(string(piece), ownMark) || supervisors.Match(piece)
+		l.mute = notTheSteps.Match(piece)
 	}
 	l.start = piece[len(piece)-1] == '\n'
 	if l.mute {

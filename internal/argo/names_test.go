@@ -143,3 +143,21 @@ func TestPodsOfATemplateOfOthers(t *testing.T) {
 		t.Errorf("the task's pods are %q", inside)
 	}
 }
+
+// TestAWorkflowThatLeftTheWatchWhileItWasSubmittedIsLookedAt: what the watch
+// said before that must not make it forgotten that it left.
+func TestAWorkflowThatLeftTheWatchWhileItWasSubmittedIsLookedAt(t *testing.T) {
+	l := newLab(t, nil)
+	e := newEngine(l.engine.options, l.engine.clients) // which nobody drives
+	r, err := e.reserve(l.job("say", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.take(r, &sighting{name: r.name, uid: "one"})
+	e.left(r.name, "one")
+	r.uid = "one" // as the API server answers
+	e.settle(r)
+	if !r.left || !r.established {
+		t.Errorf("left %v, established %v; want both", r.left, r.established)
+	}
+}

@@ -234,7 +234,7 @@ func (e *Engine) take(r *run, s *sighting) {
 func (e *Engine) settle(r *run) {
 	r.established, r.heard = true, e.options.Now()
 	switch s := r.early; {
-	case s == nil:
+	case s == nil, r.left: // it has left the watch since: the Workflow itself is looked at
 	case s.uid == r.uid:
 		e.take(r, s)
 	default: // of that name there was or is another one
