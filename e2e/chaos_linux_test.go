@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ligase-bio/ligase/e2e/built"
 )
 
 var (
@@ -154,11 +156,8 @@ func newChaos(t *testing.T) *chaos {
 	t.Helper()
 	tmp := t.TempDir()
 	c := &chaos{
-		t: t, dir: filepath.Join(tmp, "data"), ligase: filepath.Join(tmp, "ligase"),
+		t: t, dir: filepath.Join(tmp, "data"), ligase: built.Ligase(t),
 		acked: map[string]int{}, requests: map[string]string{}, seen: map[string][32]byte{},
-	}
-	if out, err := exec.Command("go", "build", "-o", c.ligase, "../cmd/ligase").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	definitions := filepath.Join(tmp, "definitions")
 	for name, content := range chaosDefinitions {

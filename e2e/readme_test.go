@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ligase-bio/ligase/e2e/built"
 )
 
 var (
@@ -92,13 +94,7 @@ func TestDemo(t *testing.T) {
 // environment is that of a new user: an empty home, and ligase on the PATH.
 func environment(t *testing.T) []string {
 	t.Helper()
-	home := t.TempDir()
-	bin := filepath.Join(home, "bin")
-	build := exec.Command("go", "build", "-o", filepath.Join(bin, "ligase"), "../cmd/ligase")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return []string{"HOME=" + home, "PATH=" + bin + ":" + os.Getenv("PATH"), "LIGASE_ENGINE_IDLE=1s"}
+	return []string{"HOME=" + t.TempDir(), "PATH=" + filepath.Dir(built.Ligase(t)) + ":" + os.Getenv("PATH"), "LIGASE_ENGINE_IDLE=1s"}
 }
 
 // shell runs a line and returns what it printed on both streams; it fails the

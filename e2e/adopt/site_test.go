@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ligase-bio/ligase/e2e/built"
 	"github.com/ligase-bio/ligase/e2e/cluster/kube"
 )
 
@@ -32,7 +33,7 @@ type site struct {
 	*testing.T
 	cluster   kube.Cluster
 	namespace string
-	dir       string // holds definitions/, config.yaml and the program
+	dir       string // holds definitions/ and config.yaml
 	env       []string
 }
 
@@ -45,9 +46,6 @@ func newSite(t *testing.T) *site {
 	s := &site{T: t, cluster: c, namespace: fmt.Sprintf("e2e-adopt-%d", time.Now().UnixNano()%1e12), dir: t.TempDir()}
 	s.env = append(append(os.Environ(), c.Env()...), "HOME="+s.dir, "LIGASE_DATA="+filepath.Join(s.dir, "data"), "LIGASE_ENGINE_IDLE=1s",
 		"LIGASE_CONFIG="+filepath.Join(s.dir, "config.yaml"), "AWS_ACCESS_KEY_ID="+c.S3.AccessKey, "AWS_SECRET_ACCESS_KEY="+c.S3.SecretKey)
-	if out, err := exec.Command("go", "build", "-o", s.program(), "../../cmd/ligase").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	root := fmt.Sprintf("s3://%s/%s", c.S3.Bucket, s.namespace)
 	s.write("config.yaml", fmt.Sprintf(`
 engine: argo
@@ -108,8 +106,6 @@ func (s *site) artifactRepository() {
 	})
 }
 
-func (s *site) program() string { return filepath.Join(s.dir, "ligase") }
-
 func (s *site) write(name, text string) string {
 	s.Helper()
 	file := filepath.Join(s.dir, name)
@@ -159,7 +155,7 @@ func (s *site) kubectl(in string, args ...string) string {
 // ligase runs the program and wants an exit code.
 func (s *site) ligase(code int, args ...string) (out, said string) {
 	s.Helper()
-	out, said, got := s.run("", s.program(), args...)
+	out, said, got := s.run("", built.Ligase(s), args...)
 	if got != code {
 		s.Fatalf("ligase %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), got, code, said, out)
 	}

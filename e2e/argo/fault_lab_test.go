@@ -22,6 +22,7 @@ import (
 
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/e2e/argo/gateway"
+	"github.com/ligase-bio/ligase/e2e/built"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/steps"
@@ -57,23 +58,10 @@ func newFaultSite(t testing.TB) *site {
 	return newSite(t, definitions...)
 }
 
-// clusterProgram builds the program that stops and starts components.
-var clusterProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "ligase-e2e-cluster-")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "cluster")
-	if out, err := exec.Command("go", "build", "-o", program, "../cluster").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building e2e/cluster: %w\n%s", err, out)
-	}
-	return program, nil
-})
-
 // component does something to a component of the cluster.
 func (s *site) component(t testing.TB, do, name string) {
 	t.Helper()
-	program := must(clusterProgram())(t)
+	program := built.Program(t, "e2e/cluster")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, do, name)

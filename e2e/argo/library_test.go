@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/e2e/built"
 )
 
 // builtin are the folders of the built-in library.
@@ -109,10 +110,7 @@ type user struct {
 func (s *site) user(t *testing.T) *user {
 	t.Helper()
 	home := t.TempDir()
-	u := &user{program: filepath.Join(home, "bin", "ligase"), home: home, config: filepath.Join(home, "config.yaml")}
-	if out, err := exec.Command("go", "build", "-o", u.program, "../../cmd/ligase").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	u := &user{program: built.Ligase(t), home: home, config: filepath.Join(home, "config.yaml")}
 	config := fmt.Sprintf(`
 buckets:
   s3://: {endpoint: %q, region: %s, use_path_style: true, disable_https: true}

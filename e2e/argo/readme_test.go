@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ligase-bio/ligase/e2e/built"
 	"github.com/ligase-bio/ligase/e2e/cluster/kube"
 )
 
@@ -47,10 +48,9 @@ func TestReadmeOnACluster(t *testing.T) {
 	home := t.TempDir()
 	dir := filepath.Join(home, "ligase")
 	for _, line := range []string{
-		"mkdir -p " + dir + "/internal " + home + "/bin",
+		"mkdir -p " + dir + "/internal",
 		"cp -r " + repo + "/deploy " + dir + "/deploy",
 		"ln -s " + repo + "/internal/cli " + dir + "/internal/cli",
-		"cd " + repo + " && go build -o " + home + "/bin/ligase ./cmd/ligase",
 	} {
 		if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, out)
@@ -58,7 +58,7 @@ func TestReadmeOnACluster(t *testing.T) {
 	}
 	env := append(os.Environ(), c.Env()...)
 	env = append(env, "HOME="+home, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "LIGASE_ENGINE_IDLE=1s",
-		"PATH="+home+"/bin:"+c.Bin+":"+os.Getenv("PATH"),
+		"PATH="+filepath.Dir(built.Ligase(t))+":"+c.Bin+":"+os.Getenv("PATH"),
 		"AWS_ACCESS_KEY_ID="+c.S3.AccessKey, "AWS_SECRET_ACCESS_KEY="+c.S3.SecretKey)
 	for _, block := range blocks[1:] {
 		cmd := exec.CommandContext(t.Context(), "bash", "-euxo", "pipefail", "-c", yours+block[1])
