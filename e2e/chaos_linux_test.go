@@ -112,9 +112,15 @@ func TestChaos(t *testing.T) {
 	}
 	workers.Go(func() { c.witness(stop) })
 	for n := range *kills {
-		time.Sleep(time.Duration(50+random.IntN(500)) * time.Millisecond)
 		pid := c.enginePID()
-		if pid == 0 {
+		for end := time.Now().Add(time.Minute); pid == 0; pid = c.enginePID() {
+			if time.Now().After(end) {
+				t.Fatal("runs are submitted, and no engine is there to be killed")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Duration(50+random.IntN(500)) * time.Millisecond) // it may have ended meanwhile, and another begun
+		if pid = c.enginePID(); pid == 0 {
 			continue
 		}
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
