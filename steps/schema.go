@@ -88,6 +88,63 @@ func URIArgument(p Port) string {
 // InputSchema describes the arguments of a call of the step.
 func (s *Step) InputSchema() *Schema { return InputSchema(s.Inputs, s.Params) }
 
+// BriefSchema is [InputSchema] in few words, for a list of many tools: of what
+// ports and parameters are about only the first sentence, if it is short, and
+// not which arguments exclude each other. A call that it allows may be refused.
+func BriefSchema(inputs []Port, params []Param) *Schema {
+	s := &Schema{Type: "object", Closed: true}
+	for _, p := range inputs {
+		uri := URIArgument(p)
+		p.Description = ""
+		one := &Schema{Type: "string", Description: sentences(uriWords(p))}
+		if p.Many {
+			one = &Schema{Type: "array", Items: &Schema{Type: "string"}, Description: one.Description}
+		}
+		s.Properties = append(s.Properties, Property{uri, one})
+		switch {
+		case p.Inline && p.Many:
+			s.Properties = append(s.Properties, Property{p.Name, &Schema{Type: "array", Items: &Schema{Type: "string"}}})
+		case p.Inline:
+			s.Properties = append(s.Properties, Property{p.Name, &Schema{Type: "string"}})
+		case !p.Optional:
+			s.Required = append(s.Required, uri)
+		}
+	}
+	for i := range params {
+		p := params[i]
+		p.Description = brief(p.Description)
+		s.Properties = append(s.Properties, Property{p.Name, p.schema()})
+		if p.Required() {
+			s.Required = append(s.Required, p.Name)
+		}
+	}
+	return s
+}
+
+// BareSchema is [BriefSchema] without a word about parameters but their names,
+// values and units.
+func BareSchema(inputs []Port, params []Param) *Schema {
+	bare := make([]Param, len(params))
+	for i, p := range params {
+		p.Description = ""
+		bare[i] = p
+	}
+	return BriefSchema(inputs, bare)
+}
+
+// briefest is how long the first sentence about something may be in a
+// [BriefSchema].
+const briefest = 70
+
+// brief is the first sentence of a text, or nothing if that is long.
+func brief(text string) string {
+	first, _, _ := strings.Cut(strings.Join(strings.Fields(text), " "), ". ")
+	if len(first) > briefest {
+		return ""
+	}
+	return first
+}
+
 // InputSchema describes the arguments of a call of something that has these
 // ports and parameters, be it a step or a pipeline: for each port x a URI as
 // x_uri (a list as x_uris when it carries many), or where it may be inline,
@@ -130,7 +187,8 @@ func InputSchema(inputs []Port, params []Param) *Schema {
 	return s
 }
 
-func uriSchema(p Port) *Schema {
+// uriWords says what the URI of a port is of.
+func uriWords(p Port) string {
 	what := "URI of a " + p.carries()
 	if p.Many {
 		what = "URIs, each of a " + p.carries()
@@ -138,6 +196,11 @@ func uriSchema(p Port) *Schema {
 	if p.Inline {
 		what += fmt.Sprintf("; or give the content as %s", p.Name)
 	}
+	return what
+}
+
+func uriSchema(p Port) *Schema {
+	what := uriWords(p)
 	s := &Schema{Type: "string", Format: "uri", MinLength: 1}
 	if !p.Many {
 		s.Description = sentences(p.Description, what)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/internal/config"
+	"github.com/ligase-bio/ligase/internal/gateway/identity"
 	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
@@ -19,9 +20,8 @@ import (
 	"github.com/ligase-bio/ligase/uris/drivers"
 )
 
-// tenant owns what is run from a command line. Tenants come with the gateway;
-// one machine has one.
-const tenant = "default"
+// tenant owns what is run from a command line.
+const tenant = identity.DefaultTenant
 
 // app is one call of the program: its flags, and what has been opened.
 type app struct {
@@ -38,8 +38,10 @@ type app struct {
 	config     *config.Config
 	configFile string // that was read, if any
 
+	found           []catalog.Source // in the cluster
 	catalog         *catalog.Catalog
 	catalogProblems problem.Problems
+	live            *catalog.Live // instead of it, for a process that stays
 
 	blobs   *uris.Store // durable when it returns
 	claims  *uris.Store // the same, not durable
@@ -149,17 +151,22 @@ func (a *app) catalogDirs() []string {
 
 // loadCatalog reads the built-in library and the folders asked for, once.
 func (a *app) loadCatalog() (*catalog.Catalog, problem.Problems) {
-	if a.catalog != nil {
-		return a.catalog, a.catalogProblems
+	if a.catalog == nil {
+		a.catalog, a.catalogProblems = catalog.Load(a.sources()...)
 	}
+	return a.catalog, a.catalogProblems
+}
+
+// sources are where definitions are: the built-in library, the folders asked
+// for, and with --cluster what was found in the cluster.
+func (a *app) sources() []catalog.Source {
 	sources := catalog.Builtin()
 	for _, dir := range a.catalogDirs() {
 		if source, err := catalog.Dir(dir); err == nil { // else checkFolders has refused it
 			sources = append(sources, source)
 		}
 	}
-	a.catalog, a.catalogProblems = catalog.Load(sources...)
-	return a.catalog, a.catalogProblems
+	return append(sources, a.found...)
 }
 
 // checkFolders refuses catalog folders that are not there: whoever names one
@@ -208,12 +215,19 @@ func (a *app) storeOptions(dataDir string) (uris.Options, error) {
 			return uris.Options{}, usagef("The data folder %q cannot be used, because URIs are made of its path: %v Choose another with --data DIR.", dataDir, err)
 		}
 	}
-	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(), Buckets: c.Buckets,
-		Advice: "give a local file as name=@file, or allow its folder with --allow-root"}
+	options := uris.Options{Roots: []uris.Root{{URI: root, Write: true}}, Openers: drivers.All(), Buckets: c.Buckets, Advice: a.advice()}
 	for _, u := range c.AllowRoots {
 		options.Roots = append(options.Roots, uris.Root{URI: u})
 	}
 	return options, nil
+}
+
+// advice is what to do about a URI that may not be read.
+func (a *app) advice() string {
+	if a.live != nil {
+		return "give the URI of a run's output; whoever runs this gateway can allow other places with --allow-root"
+	}
+	return "give a local file as name=@file, or allow its folder with --allow-root"
 }
 
 // configPlace is where a user would write configuration.
@@ -224,9 +238,22 @@ func (a *app) configPlace() string {
 	return "~/.config/ligase/config.yaml"
 }
 
+// makeEngine makes the engine that a service hands its runs to.
+type makeEngine func(dataDir string, blobs *uris.Store) (runs.Engine, error)
+
 // open opens the data folder and wires the service. The engine that it hands
-// runs to is a process of its own, unless one is given.
-func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, error)) (*runs.Service, error) {
+// runs to is a process of its own, unless one is given: then this is that
+// process, which reads what runs were allowed to name when they were submitted.
+func (a *app) open(engine makeEngine) (*runs.Service, error) {
+	if engine == nil {
+		return a.openFor(a.remote, false)
+	}
+	return a.openFor(engine, true)
+}
+
+// openFor is open for a service that takes calls (not readAny), or one that
+// does what others have taken.
+func (a *app) openFor(engine makeEngine, readAny bool) (*runs.Service, error) {
 	if a.service != nil {
 		return a.service, nil
 	}
@@ -242,8 +269,7 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 		return nil, err
 	}
 	root := options.Roots[0].URI
-	// The engine reads what runs were allowed to name when they were submitted.
-	options.ReadAny = engine != nil
+	options.ReadAny = readAny
 	// A run's row in the database makes it durable, its claim need not be.
 	if a.claims, err = uris.NewStore(options); err != nil {
 		return nil, err
@@ -252,12 +278,14 @@ func (a *app) open(engine func(dataDir string, blobs *uris.Store) (runs.Engine, 
 	if a.blobs, err = uris.NewStore(options); err != nil {
 		return nil, err
 	}
-	c, _ := a.loadCatalog()
+	var c runs.Catalog
+	if a.live != nil {
+		c = a.live
+	} else {
+		c, _ = a.loadCatalog()
+	}
 	if a.store, err = sqlite.Open(filepath.Join(dataDir, "ligase.db"), sqlite.Options{}); err != nil {
 		return nil, err
-	}
-	if engine == nil {
-		engine = a.remote
 	}
 	if a.engine, err = engine(dataDir, a.blobs); err != nil {
 		return nil, err

@@ -139,12 +139,7 @@ func (a *app) addCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sources := catalog.Builtin()
-	for _, dir := range a.catalogDirs() {
-		if s, err := catalog.Dir(dir); err == nil { // else checkFolders has refused it
-			sources = append(sources, s)
-		}
-	}
-	a.catalog, a.catalogProblems = catalog.Load(append(sources, source)...)
+	a.found = []catalog.Source{source}
+	a.catalog, a.catalogProblems = catalog.Load(a.sources()...)
 	return nil
 }

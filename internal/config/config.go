@@ -46,6 +46,7 @@ type Config struct {
 	Catalogs   []string   // absolute paths of folders of definitions
 	Buckets    map[string]uris.BucketConfig
 	Argo       ArgoConfig
+	Serve      ServeConfig
 }
 
 // ArgoConfig is what the engine argo needs to know.
@@ -182,6 +183,7 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 		argo.Get("qps").Problem(problem.OutOfRange, "Give requests a second, such as 200, or leave it out.", "The rate is negative.")
 	}
 	argo.Done()
+	c.Serve = parseServe(top.Get("serve"), dir)
 	top.Done()
 	return c, doc.Problems()
 }
@@ -250,5 +252,6 @@ func (c *Config) environment(getenv func(string) string) (ps problem.Problems) {
 	if n := getenv(EnvNamespace); n != "" {
 		c.Argo.Namespace = n
 	}
+	c.Serve.environment(getenv, bad)
 	return ps
 }

@@ -23,15 +23,15 @@ var floors = [][]string{
 	{"internal/problem", "internal/mol"},
 	{"internal/definition", "uris", "internal/baseline"},
 	{"uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob"},
-	{"uris/drivers", "steps", "internal/config"},
-	{"steps/worker", "dag"},
-	{"pipelines"},
+	{"uris/drivers", "steps", "internal/config", "internal/gateway/identity", "internal/gateway/mcptasks"},
+	{"steps/worker", "dag", "internal/gateway/record"},
+	{"pipelines", "internal/gateway/door"},
 	{"catalog", "internal/tasks"},
 	{"internal/runs", "internal/pod", "internal/argo/templates"},
 	{"internal/follow", "internal/argo/drift"},
-	{"internal/runs/runstest", "internal/sqlite", "internal/local", "internal/argo", "internal/argo/adopt"},
+	{"internal/runs/runstest", "internal/sqlite", "internal/local", "internal/argo", "internal/argo/adopt", "internal/gateway"},
 	{"internal/cli"},
-	{"cmd/ligase", "cmd/ligase-worker", "e2e/cluster/kube", "e2e/cluster/images", "e2e/cluster/pause", "e2e/built"},
+	{"cmd/ligase", "cmd/ligase-worker", "e2e/mcp/fixture", "e2e/cluster/kube", "e2e/cluster/images", "e2e/cluster/pause", "e2e/built"},
 	{"e2e", "e2e/argo/gateway", "e2e/bench", "e2e/cluster", "internal/layers"},
 }
 
@@ -51,7 +51,8 @@ var foreign = map[string][]string{
 	"github.com/spf13/cobra":           {"internal/cli"},
 	"k8s.io":                           {"internal/argo", "internal/argo/templates", "internal/argo/drift", "internal/argo/adopt", "e2e/bench"},
 	"github.com/argoproj":              {"internal/argo", "internal/argo/templates", "internal/argo/drift", "internal/argo/adopt", "e2e/bench"},
-	"github.com/modelcontextprotocol/": {},
+	"github.com/modelcontextprotocol/": {"internal/gateway", "internal/gateway/identity", "internal/gateway/mcptasks", "internal/gateway/record", "internal/gateway/door", "internal/cli", "e2e/mcp/fixture"}, // internal/cli: the transport
+	"github.com/prometheus/":           {"internal/gateway/record"},
 }
 
 type pkg struct {

@@ -149,7 +149,7 @@ func (s *Service) object(ctx context.Context, tenant string, port *steps.Port, u
 	known, err := s.record(ctx, tenant, u)
 	switch {
 	case errors.Is(err, problem.ErrNotFound):
-		return in, &problem.Problem{Code: problem.NotAccessible, Message: sentence(err), Fix: "Check the URI; `ligase outputs RUN` lists those of a run."}, nil
+		return in, &problem.Problem{Code: problem.NotAccessible, Message: sentence(err), Fix: "Check the URI; a run's summary has those of its outputs."}, nil
 	case err != nil:
 		return in, nil, err
 	case known != nil:

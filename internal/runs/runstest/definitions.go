@@ -18,14 +18,20 @@ import (
 //go:embed definitions/*.yaml
 var definitions embed.FS
 
-// Catalog reads the definitions that the suites use.
-func Catalog(t testing.TB) *catalog.Catalog {
+// Source are the definitions that the suites use.
+func Source(t testing.TB) catalog.Source {
 	t.Helper()
 	dir, err := fs.Sub(definitions, "definitions")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, problems := catalog.Load(catalog.Source{Name: "runstest", FS: dir})
+	return catalog.Source{Name: "runstest", FS: dir}
+}
+
+// Catalog reads the definitions that the suites use.
+func Catalog(t testing.TB) *catalog.Catalog {
+	t.Helper()
+	c, problems := catalog.Load(Source(t))
 	if err := problems.Err(); err != nil {
 		t.Fatalf("the suite's own definitions:\n%v", err)
 	}

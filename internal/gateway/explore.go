@@ -1,0 +1,358 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+// planned is what a submit would do, or what is wrong with it.
+type planned struct {
+	aboutNone
+	Tool     string        `json:"tool"`
+	Sound    bool          `json:"sound"`
+	Nodes    []plannedNode `json:"nodes,omitempty"`
+	More     int           `json:"more_nodes,omitempty"`
+	Gives    []string      `json:"gives,omitempty"`
+	Digest   string        `json:"digest,omitempty"`
+	Problems []mistake     `json:"problems,omitempty"`
+	Call     *fixedCall    `json:"call,omitempty"`
+}
+
+type plannedNode struct {
+	Node           string   `json:"node"`
+	Step           string   `json:"step"`
+	Implementation string   `json:"implementation"`
+	Runs           string   `json:"runs"` // "once", or "for each design.sequences"
+	Takes          []string `json:"takes,omitempty"`
+	Needs          string   `json:"needs"`
+}
+
+func (p *planned) Text() string {
+	var b strings.Builder
+	if !p.Sound {
+		f := failed{Error: failedError{Message: p.Tool + " would not be taken:", Problems: p.Problems, Call: p.Call}}
+		return f.Text()
+	}
+	fmt.Fprintf(&b, "%s is sound. It would run:", p.Tool)
+	for _, n := range p.Nodes {
+		fmt.Fprintf(&b, "\n- %s: %s (%s), %s; needs %s", n.Node, n.Step, n.Implementation, n.Runs, n.Needs)
+		if len(n.Takes) > 0 {
+			b.WriteString("; takes " + strings.Join(n.Takes, ", "))
+		}
+	}
+	if p.More > 0 {
+		fmt.Fprintf(&b, "\n- and %d more nodes", p.More)
+	}
+	return b.String() + "\nGives " + strings.Join(p.Gives, ", ") + ". Nothing has been created."
+}
+
+// mostNodes is how many nodes of a plan are told.
+const mostNodes = 40
+
+func (g *Gateway) planRun(ctx context.Context, c *call) (reply, error) {
+	d, args, err := g.named(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &planned{Tool: d.Name}
+	req, err := request(d, args, c.who.Tenant)
+	plan, planErr := g.service.Plan(ctx, req)
+	switch {
+	case err != nil:
+		if problem.Of(planErr) != nil {
+			err = append(problem.Of(err), elsewhere(d, problem.Of(planErr), problem.Of(err))...).Err()
+		}
+	case problem.Of(planErr) != nil:
+		err = elsewhere(d, problem.Of(planErr), nil).Err()
+	case planErr != nil:
+		return nil, planErr
+	}
+	if err != nil {
+		f := failureOf(nil, fixable(d, args, err))
+		p.Problems, p.Call = f.Error.Problems, f.Error.Call
+		return p, nil
+	}
+	p.Sound, p.Digest = true, plan.Digest()
+	p.describe(plan.Compiled)
+	return p, nil
+}
+
+func (p *planned) describe(c *pipelines.Compiled) {
+	for _, n := range c.Nodes {
+		if len(p.Nodes) == mostNodes {
+			p.More = len(c.Nodes) - mostNodes
+			break
+		}
+		step := c.StepOf(n.ID)
+		out := plannedNode{Node: n.ID, Step: step.Name + "@" + step.Version, Implementation: n.Implementation, Runs: "once"}
+		if impl := step.Implementation(n.Implementation); impl != nil {
+			out.Needs = needs(impl)
+		}
+		if dims := c.Graph().Dims(n.ID); len(dims) > 0 {
+			var over []string
+			for _, dim := range dims {
+				over = append(over, dim.String())
+			}
+			out.Runs = "for each " + strings.Join(over, " × ")
+		}
+		for _, b := range n.Inputs {
+			mode := ""
+			switch {
+			case b.Mode == dag.Each:
+				mode = "each "
+			case step.Input(b.Port).Many:
+				mode = "all "
+			}
+			out.Takes = append(out.Takes, mode+b.Port+"="+b.From.String())
+		}
+		p.Nodes = append(p.Nodes, out)
+	}
+	for _, o := range c.Outputs {
+		p.Gives = append(p.Gives, o.Port.Name)
+	}
+}
+
+// needs says what an implementation asks of a machine.
+func needs(i *steps.Implementation) string {
+	if i.Template != nil {
+		return "what the cluster's own template says"
+	}
+	var parts []string
+	if i.Resources.GPU > 0 {
+		parts = append(parts, fmt.Sprintf("%d GPU", i.Resources.GPU))
+	}
+	parts = append(parts, fmt.Sprintf("%g CPU", max(i.Resources.CPU, 1)))
+	if i.Resources.Memory > 0 {
+		parts = append(parts, fmt.Sprintf("%d MiB", i.Resources.Memory>>20))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// found is what a search of the catalog gave.
+type found struct {
+	aboutNone
+	Tools  []foundTool `json:"tools"`
+	Is     []string    `json:"uri_is,omitempty"` // types of the object in hand
+	Fits   []foundFit  `json:"fits,omitempty"`
+	Chains [][]chained `json:"chains,omitempty"`
+	Note   string      `json:"note,omitempty"`
+}
+
+type foundTool struct {
+	Name     string         `json:"name"`
+	Submit   string         `json:"submit"` // the tool to call
+	Kind     pipelines.Kind `json:"kind"`
+	Title    string         `json:"title"`
+	Duration steps.Duration `json:"duration,omitempty"`
+	Takes    []string       `json:"takes,omitempty"`
+	Gives    []string       `json:"gives,omitempty"`
+}
+
+type foundFit struct {
+	Submit   string   `json:"submit"`
+	Argument string   `json:"argument"`
+	Others   []string `json:"also_needs,omitempty"`
+}
+
+type chained struct {
+	Submit string            `json:"submit"`
+	Takes  map[string]string `json:"takes,omitempty"` // argument → what it is
+	Each   []string          `json:"once_for_each,omitempty"`
+	Gives  string            `json:"gives"`
+}
+
+func (f *found) Text() string {
+	var b strings.Builder
+	for _, t := range f.Tools {
+		fmt.Fprintf(&b, "%s: %s (%s", t.Submit, t.Title, t.Kind)
+		if t.Duration != "" {
+			fmt.Fprintf(&b, ", %s", t.Duration)
+		}
+		b.WriteString(")")
+		if len(t.Takes) > 0 {
+			b.WriteString(", takes " + strings.Join(t.Takes, ", "))
+		}
+		b.WriteString(", gives " + strings.Join(t.Gives, ", ") + "\n")
+	}
+	if len(f.Is) > 0 {
+		b.WriteString("The URI is " + strings.Join(f.Is, " or ") + ". It fits:\n")
+		for _, fit := range f.Fits {
+			fmt.Fprintf(&b, "%s as %s", fit.Submit, fit.Argument)
+			if len(fit.Others) > 0 {
+				b.WriteString(", which also needs " + strings.Join(fit.Others, ", "))
+			}
+			b.WriteByte('\n')
+		}
+	}
+	for i, chain := range f.Chains {
+		fmt.Fprintf(&b, "Way %d:", i+1)
+		for _, l := range chain {
+			var takes []string
+			for _, argument := range slices.Sorted(maps.Keys(l.Takes)) {
+				takes = append(takes, argument+" from "+l.Takes[argument])
+			}
+			fmt.Fprintf(&b, " %s(%s) → %s;", l.Submit, strings.Join(takes, ", "), l.Gives)
+		}
+		b.WriteByte('\n')
+	}
+	return strings.TrimSuffix(b.String()+f.Note, "\n")
+}
+
+func (g *Gateway) findTools(ctx context.Context, c *call) (reply, error) {
+	query, uri, want := c.args.text("query", 500), c.args.text("uri", 4096), c.args.text("want", 200)
+	limit := c.args.whole("limit", 1, 20, 8)
+	var object uris.URI
+	if uri != "" {
+		var ok bool
+		if object, ok = uriOf(&steps.Port{}, "uri", uri, c.args); !ok {
+			return nil, c.args.done()
+		}
+	}
+	now := g.o.Catalog.Now()
+	if want != "" && now.Types().Lookup(want) == nil {
+		c.args.wrong("want", problem.UnknownName, problem.DidYouMean(want, now.Types().Names()), "There is no type %s.", quoted(want))
+	}
+	if err := c.args.done(); err != nil {
+		return nil, err
+	}
+	f := &found{Tools: []foundTool{}}
+	var have []steps.TypeFormat
+	if uri != "" {
+		var err error
+		if have, err = g.service.Describe(ctx, c.who.Tenant, object); err != nil {
+			if notFound(err) {
+				err = fmt.Errorf("%s is %w", uri, problem.ErrNotFound)
+			}
+			return nil, err
+		}
+		if len(have) == 0 {
+			f.Note = "What this object is cannot be told by its name and content."
+		}
+		seen := map[string]bool{}
+		for _, tf := range have {
+			f.Is = append(f.Is, strings.TrimSuffix(tf.Type+" in "+tf.Format, " in "))
+			for _, fit := range now.Next(tf.Type, tf.Format) {
+				key := fit.Tool.Name + "." + fit.Input
+				if !seen[key] && g.exposed(fit.Tool.Name) && len(f.Fits) < limit {
+					seen[key] = true
+					f.Fits = append(f.Fits, foundFit{g.submitName(fit.Tool.Name), steps.URIArgument(*steps.FindPort(fit.Tool.Inputs, fit.Input)), argumentsOf(fit.Tool, fit.Others)})
+				}
+			}
+		}
+	}
+	if want != "" {
+		for _, chain := range now.Chains(have, steps.TypeFormat{Type: want}, 3) {
+			if links, ok := g.chain(chain); ok {
+				f.Chains = append(f.Chains, links)
+			}
+		}
+		if len(f.Chains) == 0 {
+			f.Note = "There is no way to " + want + " from there with what this gateway has."
+		}
+	}
+	if query != "" || uri == "" && want == "" {
+		for _, hit := range now.Search(query, 0) {
+			if g.exposed(hit.Tool.Name) && len(f.Tools) < limit {
+				f.Tools = append(f.Tools, g.foundTool(hit.Tool))
+			}
+		}
+		if len(f.Tools) == 0 {
+			f.Note = "Nothing matches. Leave query out to see all."
+		}
+	}
+	return f, nil
+}
+
+// submitName is the tool that submits a step or pipeline here.
+func (g *Gateway) submitName(name string) string {
+	if g.Serves(submitAny) {
+		return submitAny + " " + name
+	}
+	return submitPrefix + name
+}
+
+// argumentsOf are the arguments by which ports are given.
+func argumentsOf(t *catalog.Tool, ports []string) []string {
+	var out []string
+	for _, p := range ports {
+		out = append(out, steps.URIArgument(*steps.FindPort(t.Inputs, p)))
+	}
+	return out
+}
+
+func (g *Gateway) chain(c catalog.Chain) ([]chained, bool) {
+	var out []chained
+	for _, l := range c.Links {
+		if !g.exposed(l.Tool.Name) {
+			return nil, false
+		}
+		link := chained{Submit: g.submitName(l.Tool.Name), Gives: l.Output, Takes: map[string]string{}}
+		for _, in := range l.Inputs {
+			argument := steps.URIArgument(*steps.FindPort(l.Tool.Inputs, in.Port))
+			link.Takes[argument] = in.From
+			if in.Each {
+				link.Each = append(link.Each, argument)
+			}
+		}
+		out = append(out, link)
+	}
+	return out, true
+}
+
+func (g *Gateway) foundTool(t *catalog.Tool) foundTool {
+	f := foundTool{Name: t.Name, Submit: g.submitName(t.Name), Kind: t.Kind, Title: t.Title, Duration: t.Duration}
+	for _, p := range t.Inputs {
+		f.Takes = append(f.Takes, steps.URIArgument(p))
+	}
+	for _, p := range t.Outputs {
+		f.Gives = append(f.Gives, p.Name)
+	}
+	return f
+}
+
+// described is all about a step or pipeline.
+type described struct {
+	aboutNone
+	*toolPage
+}
+
+func (d *described) Text() string { return d.Markdown() }
+
+func (g *Gateway) describeTool(_ context.Context, c *call) (reply, error) {
+	name := c.args.text("name", 200)
+	if name == "" && len(c.args.problems) == 0 {
+		c.args.wrong("name", problem.Missing, "find_tools lists them.", "It is not said which step or pipeline.")
+	}
+	if err := c.args.done(); err != nil {
+		return nil, err
+	}
+	d, err := g.tool(name)
+	if err != nil {
+		return nil, renamed(err, "name")
+	}
+	return &described{toolPage: g.page(d)}, nil
+}
+
+// renamed puts problems at another argument.
+func renamed(err error, path string) error {
+	var ps problem.Problems
+	if !errors.As(err, &ps) {
+		return err
+	}
+	ps = slices.Clone(ps)
+	for i := range ps {
+		ps[i].Path = path
+	}
+	return ps
+}

@@ -1,0 +1,237 @@
+// Package record keeps account of the calls that a gateway answers: metrics
+// for whoever operates it, an audit log of who did what, and a line in its own
+// log for what went wrong. A panic in a handler ends here, as an error.
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/ligase-bio/ligase/internal/gateway/identity"
+)
+
+// HeaderRequestID carries the id of a request, in and out.
+const HeaderRequestID = "X-Request-Id"
+
+// Outcomes of calls.
+const (
+	OK       = "ok"
+	Mistake  = "mistake"  // the caller's, answered as one
+	Failed   = "error"    // the gateway's
+	Panicked = "panic"    // of a handler
+	Refused  = "refused"  // not for this caller
+	Canceled = "canceled" // the caller went away
+)
+
+// Subject is a reply that is about a run.
+type Subject interface{ Run() string }
+
+// Failure is a reply that says why a call came to nothing: by whose fault
+// (Mistake, Refused, Failed), and for the gateway's log what the caller was not
+// told.
+type Failure interface {
+	Cause() (outcome string, err error)
+}
+
+// Options configure a Recorder.
+type Options struct {
+	Log     *slog.Logger // nil discards
+	Audit   io.Writer    // takes whole lines; nil: there is no audit log
+	Metrics *Metrics     // nil: none
+	Clock   func() time.Time
+}
+
+// Recorder is the outermost middleware of a server.
+type Recorder struct {
+	log     *slog.Logger
+	metrics *Metrics
+	clock   func() time.Time
+
+	mu    sync.Mutex
+	audit io.Writer
+	lost  error // why the last line of the audit log was not written
+}
+
+// New returns a Recorder.
+func New(o Options) *Recorder {
+	r := &Recorder{log: o.Log, audit: o.Audit, metrics: o.Metrics, clock: o.Clock}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.clock == nil {
+		r.clock = time.Now
+	}
+	return r
+}
+
+// Err is why the audit log cannot be written, while it cannot.
+func (r *Recorder) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost
+}
+
+// Middleware records each request and its outcome.
+func (r *Recorder) Middleware(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+		began := r.clock()
+		e := entryOf(method, req)
+		result, err := r.guarded(ctx, e, next, method, req)
+		cause := e.conclude(result, err)
+		e.Millis = float64(r.clock().Sub(began).Microseconds()) / 1000
+		r.metrics.call(e)
+		if e.audited() {
+			r.write(e, began)
+		}
+		if e.Outcome == Failed {
+			r.log.Error("a call failed", "method", method, "tool", e.Tool, "request_id", e.RequestID, "err", cause)
+		}
+		return result, err
+	}
+}
+
+// guarded is the call, with a panic turned into what it is to the caller: an
+// error of the tool, or of the method.
+func (r *Recorder) guarded(ctx context.Context, e *entry, next mcp.MethodHandler, method string, req mcp.Request) (result mcp.Result, err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		e.Outcome = Panicked
+		r.log.Error("a handler panicked", "method", method, "tool", e.Tool, "request_id", e.RequestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		const sentence = "This is a defect of the gateway: it could not answer this call, and has noted why in its log. Other calls are not affected."
+		if method == "tools/call" {
+			result, err = &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: sentence}}}, nil
+			return
+		}
+		result, err = nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: sentence}
+	}()
+	return next(ctx, method, req)
+}
+
+// entry is one line of the audit log. It has nothing of what was in the
+// arguments but the run.
+type entry struct {
+	Time      time.Time `json:"time"`
+	RequestID string    `json:"request_id,omitempty"`
+	Principal string    `json:"principal"`
+	Tenant    string    `json:"tenant"`
+	Method    string    `json:"method"`
+	Tool      string    `json:"tool,omitempty"`
+	Resource  string    `json:"resource,omitempty"`
+	RunID     string    `json:"run_id,omitempty"`
+	Outcome   string    `json:"decision"`
+	Code      int64     `json:"code,omitempty"`
+	Millis    float64   `json:"ms"`
+}
+
+func entryOf(method string, req mcp.Request) *entry {
+	e := &entry{Method: method}
+	extra := req.GetExtra()
+	p := identity.Of(extra)
+	e.Principal, e.Tenant = p.Name, p.Tenant
+	if extra != nil {
+		e.RequestID = extra.Header.Get(HeaderRequestID)
+	}
+	switch r := req.(type) {
+	case *mcp.CallToolRequest:
+		e.Tool = clip(r.Params.Name)
+		var about struct {
+			RunID string `json:"run_id"`
+		}
+		if json.Unmarshal(r.Params.Arguments, &about) == nil {
+			e.RunID = clip(about.RunID)
+		}
+	case *mcp.ReadResourceRequest:
+		e.Resource = clip(r.Params.URI)
+	case *mcp.GetPromptRequest:
+		e.Tool = clip(r.Params.Name)
+	}
+	return e
+}
+
+// clip bounds what a caller can write into the log.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// conclude notes how a call ended, and returns why it did not end well.
+func (e *entry) conclude(result mcp.Result, err error) error {
+	if e.Outcome == Panicked {
+		return nil
+	}
+	if s, is := result.(Subject); is && s.Run() != "" {
+		e.RunID = s.Run()
+	}
+	var rpc *jsonrpc.Error
+	switch {
+	case err == nil:
+		e.Outcome = OK
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		e.Outcome = Canceled
+	case errors.As(err, &rpc) && rpc.Code != jsonrpc.CodeInternalError:
+		e.Outcome, e.Code = Mistake, rpc.Code
+	default:
+		e.Outcome = Failed
+	}
+	r, is := result.(*mcp.CallToolResult)
+	if !is || r == nil {
+		return err
+	}
+	if s, is := r.StructuredContent.(Subject); is && s.Run() != "" {
+		e.RunID = s.Run()
+	}
+	if r.IsError {
+		e.Outcome = Mistake
+	}
+	if f, is := r.StructuredContent.(Failure); is {
+		e.Outcome, err = f.Cause()
+	}
+	return err
+}
+
+// audited says whether a call is one that the audit log is for: what touches
+// runs, not lists and greetings.
+func (e *entry) audited() bool {
+	switch e.Method {
+	case "tools/call", "resources/read", "tasks/get", "tasks/cancel", "tasks/update", "resources/subscribe":
+		return true
+	}
+	return e.Outcome == Panicked
+}
+
+func (r *Recorder) write(e *entry, at time.Time) {
+	if r.audit == nil {
+		return
+	}
+	e.Time = at.UTC()
+	line, err := json.Marshal(e)
+	if err != nil {
+		line = []byte(`{}`) // it is strings and numbers
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := r.audit.Write(append(line, '\n')); err != nil {
+		if r.lost == nil {
+			r.log.Error("the audit log cannot be written", "err", err)
+		}
+		r.lost = err
+		return
+	}
+	r.lost = nil
+}
