@@ -40,6 +40,10 @@ test-race: ## the same under the race detector
 e2e: ## end to end: the README's commands, then Argo on a real cluster (its own: Linux and root; or KUBECONFIG)
 	.ci/e2e
 
+.PHONY: e2e-mcp
+e2e-mcp: ## the gateway against programs that others wrote: conformance suite, Inspector, TypeScript clients (npm; Linux)
+	$(GO) test -tags mcp -count=1 -v -timeout 15m ./e2e/mcp
+
 .PHONY: cluster-up
 cluster-up: ## a real Kubernetes of one node with Argo and S3 (root; KUBECONFIG: looks at yours); the first time builds for 15 minutes
 	$(GO) run ./e2e/cluster up
@@ -67,6 +71,10 @@ bench: ## one table: ours, peer or floor, ratio
 .PHONY: bench-argo
 bench-argo: ## the same of the engine on Argo, on the cluster of cluster-up or KUBECONFIG
 	$(GO) run ./e2e/bench -argo
+
+.PHONY: bench-mcp
+bench-mcp: ## the same of the gateway over HTTP, beside the bare SDK
+	$(GO) run ./e2e/bench -mcp
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (default 30s)

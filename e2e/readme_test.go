@@ -3,12 +3,16 @@
 package e2e
 
 import (
+	"bytes"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ligase-bio/ligase/e2e/built"
 )
@@ -59,6 +63,11 @@ func TestReadme(t *testing.T) {
 			if strings.HasPrefix(line, "make ") {
 				continue // make demo: TestDemo; make test: CI itself
 			}
+			if strings.HasPrefix(line, "ligase serve") {
+				serve(t, dir, env, line)
+				ran++
+				continue
+			}
 			script := line
 			wantFailure := false
 			if strings.Contains(line, " RUN") {
@@ -78,6 +87,33 @@ func TestReadme(t *testing.T) {
 	}
 	if ran < 15 {
 		t.Errorf("only %d commands of the README were run: this test sees too little", ran)
+	}
+}
+
+// serve starts a gateway as a line of the README says, sees that it is ready,
+// and ends it as an init system does.
+func serve(t *testing.T, dir string, env []string, line string) {
+	t.Helper()
+	t.Log("$ " + line)
+	cmd := exec.Command("sh", "-c", "exec "+line)
+	cmd.Dir, cmd.Env = dir, env
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := false
+	for end := time.Now().Add(20 * time.Second); !ready && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if resp, err := http.Get("http://127.0.0.1:8414/ready"); err == nil {
+			resp.Body.Close()
+			ready = resp.StatusCode == http.StatusOK
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil || !ready {
+		t.Errorf("$ %s\nready: %v, ended: %v\n%s", line, ready, err, said.String())
 	}
 }
 

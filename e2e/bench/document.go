@@ -12,10 +12,11 @@ const document = "docs/benchmarks.md"
 // marks are the comments in the document that a table stands between.
 type marks struct{ begin, end string }
 
-var (
-	hostMarks = marks{"<!-- the table of go run ./e2e/bench -update begins -->\n", "<!-- the table ends -->\n"}
-	argoMarks = marks{"<!-- the table of go run ./e2e/bench -argo -update begins -->\n", "<!-- the table on Argo ends -->\n"}
-)
+var marksOf = map[string]marks{
+	onHost:  {"<!-- the table of go run ./e2e/bench -update begins -->\n", "<!-- the table ends -->\n"},
+	onArgo:  {"<!-- the table of go run ./e2e/bench -argo -update begins -->\n", "<!-- the table on Argo ends -->\n"},
+	overMCP: {"<!-- the table of go run ./e2e/bench -mcp -update begins -->\n", "<!-- the table over MCP ends -->\n"},
+}
 
 // update writes the table into a document, between two marks.
 func update(file string, m marks, rows []row, on machine) error {

@@ -5,6 +5,7 @@
 //	go run ./e2e/bench -only 'submit' -quick
 //	go run ./e2e/bench -update               # into docs/benchmarks.md
 //	go run ./e2e/bench -argo                 # or: make bench-argo; on a cluster
+//	go run ./e2e/bench -mcp                  # or: make bench-mcp; the gateway over HTTP
 //
 // It is no test: it ends with 0 however slow things are, and with 1 only when
 // something could not be measured at all. docs/benchmarks.md says what each
@@ -33,9 +34,19 @@ type benchCase struct {
 	measure func(ctx context.Context, b *bench) ([]row, error)
 }
 
-func cases(onArgo bool) []benchCase {
-	if onArgo {
+// The tables there are.
+const (
+	onHost  = ""
+	onArgo  = "argo"
+	overMCP = "mcp"
+)
+
+func cases(table string) []benchCase {
+	switch table {
+	case onArgo:
 		return argoCases()
+	case overMCP:
+		return mcpCases()
 	}
 	var all []benchCase
 	all = append(all, planCases()...)
@@ -47,7 +58,7 @@ func cases(onArgo bool) []benchCase {
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type options struct {
-	argo     bool
+	table    string
 	only     *regexp.Regexp
 	quick    bool
 	markdown bool
@@ -109,8 +120,9 @@ const patience = 15 * time.Second
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "measure the cases whose name matches this `regexp`: "+names(cases(false))+"; with -argo "+names(cases(true)))
-	flags.BoolVar(&o.argo, "argo", false, "measure the engine on Argo, on the cluster of make cluster-up or of KUBECONFIG")
+	only := flags.String("only", "", "measure the cases whose name matches this `regexp`: "+names(cases(onHost))+"; with -argo "+names(cases(onArgo))+"; with -mcp "+names(cases(overMCP)))
+	argo := flags.Bool("argo", false, "measure the engine on Argo, on the cluster of make cluster-up or of KUBECONFIG")
+	gateway := flags.Bool("mcp", false, "measure the gateway over HTTP")
 	flags.BoolVar(&o.quick, "quick", false, "small sizes, to see that the program works; the goals are not about these")
 	flags.BoolVar(&o.markdown, "markdown", false, "write Markdown, with the machine and the date")
 	flags.BoolVar(&o.update, "update", false, "write that into "+document+" too")
@@ -122,6 +134,14 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("there are flags only, and %q is none", flags.Arg(0))
 	}
+	switch {
+	case *argo && *gateway:
+		return o, errors.New("-argo and -mcp are two tables: give one")
+	case *argo:
+		o.table = onArgo
+	case *gateway:
+		o.table = overMCP
+	}
 	if o.only, err = regexp.Compile(*only); err != nil {
 		return o, fmt.Errorf("-only: %w", err)
 	}
@@ -129,7 +149,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, errors.New("-update writes the whole table at its full size: leave -only and -quick out")
 	}
 	if len(chosen(o)) == 0 {
-		return o, fmt.Errorf("no case matches %q: there are %s", *only, names(cases(o.argo)))
+		return o, fmt.Errorf("no case matches %q: there are %s", *only, names(cases(o.table)))
 	}
 	return o, nil
 }
@@ -143,7 +163,7 @@ func names(list []benchCase) string {
 }
 
 func chosen(o options) (list []benchCase) {
-	for _, c := range cases(o.argo) {
+	for _, c := range cases(o.table) {
 		if o.only.MatchString(c.name) {
 			list = append(list, c)
 		}
@@ -228,11 +248,7 @@ func measureCase(ctx context.Context, c benchCase, b *bench, profile string) (ro
 
 func write(o options, rows []row, on machine, stdout io.Writer) error {
 	if o.update {
-		marks := hostMarks
-		if o.argo {
-			marks = argoMarks
-		}
-		if err := update(document, marks, rows, on); err != nil {
+		if err := update(document, marksOf[o.table], rows, on); err != nil {
 			return err
 		}
 	}

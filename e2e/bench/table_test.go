@@ -54,12 +54,12 @@ func TestValuesReadWell(t *testing.T) {
 
 func TestUpdateKeepsWhatStandsAroundTheTable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "benchmarks.md")
-	if err := os.WriteFile(file, []byte("before\n"+hostMarks.begin+"old\n"+hostMarks.end+"after\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("before\n"+marksOf[onHost].begin+"old\n"+marksOf[onHost].end+"after\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rows := []row{{what: "new", ours: value{2, seconds}, peer: "peer", theirs: value{1, seconds}, goal: ratioAtMost(1)}}
 	for range 2 { // what it wrote it can replace
-		if err := update(file, hostMarks, rows, machine{cpu: "a CPU"}); err != nil {
+		if err := update(file, marksOf[onHost], rows, machine{cpu: "a CPU"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +68,7 @@ func TestUpdateKeepsWhatStandsAroundTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(got)
-	if !strings.HasPrefix(text, "before\n"+hostMarks.begin) || !strings.HasSuffix(text, hostMarks.end+"after\n") {
+	if !strings.HasPrefix(text, "before\n"+marksOf[onHost].begin) || !strings.HasSuffix(text, marksOf[onHost].end+"after\n") {
 		t.Errorf("what stands around the table has changed:\n%s", text)
 	}
 	if n := strings.Count(text, "| new | 2 s | peer 1 s | 2× | ≤ 1× | **missed** |"); n != 1 || strings.Contains(text, "old") {
@@ -78,7 +78,7 @@ func TestUpdateKeepsWhatStandsAroundTheTable(t *testing.T) {
 	if err := os.WriteFile(file, []byte("no marks"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := update(file, hostMarks, rows, machine{}); err == nil {
+	if err := update(file, marksOf[onHost], rows, machine{}); err == nil {
 		t.Error("a document without the marks is not refused")
 	}
 }

@@ -27,6 +27,7 @@ const (
 	annotationVersion     = "ligase.dev/version"
 	annotationToolVersion = "ligase.dev/tool-version"
 	annotationRoot        = "ligase.dev/root"
+	annotationTrace       = "ligase.dev/trace-id" // that the run was submitted in, if one is known
 )
 
 // ownedByLigase selects the Workflows that any replica made.

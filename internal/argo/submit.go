@@ -221,6 +221,9 @@ func (e *Engine) workflowOf(ctx context.Context, r *run) (*wfv1.Workflow, error)
 			Arguments:           wfv1.Arguments{Parameters: arguments},
 		},
 	}
+	if r.Trace != "" {
+		wf.Annotations[annotationTrace] = r.Trace
+	}
 	if r.Suspended {
 		yes := true
 		wf.Spec.Suspend = &yes

@@ -229,7 +229,16 @@ func (a *app) serve(ctx context.Context, c config.Config, stdio bool) error {
 	}
 	var g *gateway.Gateway
 	metrics := record.NewMetrics(a.engine.Name(), version, func(tool string) bool { return g.Serves(tool) })
-	recorder := record.New(record.Options{Log: log, Audit: audit, Metrics: metrics})
+	tracer, sendLast, err := a.tracer(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := sendLast(); err != nil {
+			log.Warn("the last spans were not sent", "err", err)
+		}
+	}()
+	recorder := record.New(record.Options{Log: log, Audit: audit, Metrics: metrics, Tracer: tracer})
 	g, err = gateway.New(gateway.Options{
 		Service: service, Catalog: live, Version: version, Expose: s.Expose, Tools: s.Tools, ReadOnly: s.ReadOnly, MostTools: s.MostTools,
 		Subscriptions: true, Record: recorder, Log: log,

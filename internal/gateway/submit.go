@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/gateway/record"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/pipelines"
@@ -339,6 +340,9 @@ func (g *Gateway) start(ctx context.Context, c *call, d *catalog.Tool, args *arg
 			err = append(problem.Of(err), elsewhere(d, problem.Of(more), problem.Of(err))...).Err()
 		}
 		return runs.Run{}, false, fixable(d, args, err)
+	}
+	if id := record.TraceID(ctx); id != "" {
+		req.Labels = map[string]string{runs.LabelTrace: id}
 	}
 	s, err := g.service.Submit(ctx, req)
 	if err != nil {

@@ -51,8 +51,9 @@ var foreign = map[string][]string{
 	"github.com/spf13/cobra":           {"internal/cli"},
 	"k8s.io":                           {"internal/argo", "internal/argo/templates", "internal/argo/drift", "internal/argo/adopt", "e2e/bench"},
 	"github.com/argoproj":              {"internal/argo", "internal/argo/templates", "internal/argo/drift", "internal/argo/adopt", "e2e/bench"},
-	"github.com/modelcontextprotocol/": {"internal/gateway", "internal/gateway/identity", "internal/gateway/mcptasks", "internal/gateway/record", "internal/gateway/door", "internal/cli", "e2e/mcp/fixture"}, // internal/cli: the transport
+	"github.com/modelcontextprotocol/": {"internal/gateway", "internal/gateway/identity", "internal/gateway/mcptasks", "internal/gateway/record", "internal/gateway/door", "internal/cli", "e2e/mcp/fixture", "e2e/bench"}, // internal/cli: the transport
 	"github.com/prometheus/":           {"internal/gateway/record"},
+	"go.opentelemetry.io/":             {"internal/gateway/record", "internal/cli"},
 }
 
 type pkg struct {

@@ -20,6 +20,7 @@ type Job struct {
 	Plan       *pipelines.Plan
 	Folder     uris.RunFolder
 	CreatedAt  time.Time
+	Trace      string // id of the trace in which it was submitted; empty: none is known
 
 	// Fresh says that this very call has claimed the run, so that nobody else
 	// can have started it: an engine need not look for it first.

@@ -232,7 +232,7 @@ func (s *Service) submit(ctx context.Context, run Run, plan *pipelines.Plan, fre
 	return s.engine.Submit(ctx, Job{
 		ID: run.ID, Tenant: run.Tenant, Generation: run.Generation, Workflow: run.Workflow,
 		Digest: run.Digest, Plan: plan, Folder: folderOf(run), CreatedAt: run.CreatedAt,
-		Fresh: fresh, Suspended: run.Suspended,
+		Trace: run.Labels[LabelTrace], Fresh: fresh, Suspended: run.Suspended,
 	})
 }
 

@@ -28,6 +28,10 @@ type SubmitRequest struct {
 	Labels          map[string]string
 }
 
+// LabelTrace is the label that has the id of the trace in which a run was
+// submitted.
+const LabelTrace = "trace_id"
+
 // InputValue is one value of an input port: an object by its URI, or its
 // content. Name is the file's name as the caller knows it; its extension can
 // tell the format.

@@ -16,6 +16,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/ligase-bio/ligase/internal/gateway/identity"
 )
@@ -48,6 +50,7 @@ type Options struct {
 	Log     *slog.Logger // nil discards
 	Audit   io.Writer    // takes whole lines; nil: there is no audit log
 	Metrics *Metrics     // nil: none
+	Tracer  trace.Tracer // nil: calls have no spans; traces that callers bring are kept all the same
 	Clock   func() time.Time
 }
 
@@ -55,6 +58,7 @@ type Options struct {
 type Recorder struct {
 	log     *slog.Logger
 	metrics *Metrics
+	tracer  trace.Tracer
 	clock   func() time.Time
 
 	mu    sync.Mutex
@@ -64,7 +68,10 @@ type Recorder struct {
 
 // New returns a Recorder.
 func New(o Options) *Recorder {
-	r := &Recorder{log: o.Log, audit: o.Audit, metrics: o.Metrics, clock: o.Clock}
+	r := &Recorder{log: o.Log, audit: o.Audit, metrics: o.Metrics, tracer: o.Tracer, clock: o.Clock}
+	if r.tracer == nil {
+		r.tracer = noop.NewTracerProvider().Tracer("")
+	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -81,43 +88,53 @@ func (r *Recorder) Err() error {
 	return r.lost
 }
 
-// Middleware records each request and its outcome.
+// Middleware records each request and its outcome. Nothing that it meets, in a
+// handler or in the request, ends the process.
 func (r *Recorder) Middleware(next mcp.MethodHandler) mcp.MethodHandler {
-	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+	return func(ctx context.Context, method string, req mcp.Request) (result mcp.Result, err error) {
 		began := r.clock()
-		e := entryOf(method, req)
-		result, err := r.guarded(ctx, e, next, method, req)
-		cause := e.conclude(result, err)
-		e.Millis = float64(r.clock().Sub(began).Microseconds()) / 1000
-		r.metrics.call(e)
-		if e.audited() {
-			r.write(e, began)
-		}
-		if e.Outcome == Failed {
-			r.log.Error("a call failed", "method", method, "tool", e.Tool, "request_id", e.RequestID, "err", cause)
-		}
+		e := &entry{Method: method}
+		defer func() {
+			cause := err
+			if p := recover(); p != nil {
+				result, err = r.panicked(e, p)
+				cause = err
+			}
+			e.Millis = float64(r.clock().Sub(began).Microseconds()) / 1000
+			r.metrics.call(e)
+			if e.audited() {
+				r.write(e, began)
+			}
+			if e.Outcome == Failed {
+				r.log.Error("a call failed", "method", method, "tool", e.Tool, "request_id", e.RequestID, "err", orElse(e.cause, cause))
+			}
+		}()
+		e.about(req)
+		ctx, span := r.begin(ctx, e, req)
+		defer func() { end(span, e) }()
+		result, err = next(ctx, method, req)
+		e.conclude(result, err)
 		return result, err
 	}
 }
 
-// guarded is the call, with a panic turned into what it is to the caller: an
-// error of the tool, or of the method.
-func (r *Recorder) guarded(ctx context.Context, e *entry, next mcp.MethodHandler, method string, req mcp.Request) (result mcp.Result, err error) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		e.Outcome = Panicked
-		r.log.Error("a handler panicked", "method", method, "tool", e.Tool, "request_id", e.RequestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		const sentence = "This is a defect of the gateway: it could not answer this call, and has noted why in its log. Other calls are not affected."
-		if method == "tools/call" {
-			result, err = &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: sentence}}}, nil
-			return
-		}
-		result, err = nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: sentence}
-	}()
-	return next(ctx, method, req)
+func orElse(err, otherwise error) error {
+	if err == nil {
+		return otherwise
+	}
+	return err
+}
+
+// panicked is what a panic is to the caller: an error of the tool, or of the
+// method.
+func (r *Recorder) panicked(e *entry, p any) (mcp.Result, error) {
+	e.Outcome = Panicked
+	r.log.Error("a handler panicked", "method", e.Method, "tool", e.Tool, "request_id", e.RequestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	const sentence = "This is a defect of the gateway: it could not answer this call, and has noted why in its log. Other calls are not affected."
+	if e.Method == "tools/call" {
+		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: sentence}}}, nil
+	}
+	return nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: sentence}
 }
 
 // entry is one line of the audit log. It has nothing of what was in the
@@ -134,10 +151,12 @@ type entry struct {
 	Outcome   string    `json:"decision"`
 	Code      int64     `json:"code,omitempty"`
 	Millis    float64   `json:"ms"`
+
+	cause error // why it did not end well, where the caller was told something else
 }
 
-func entryOf(method string, req mcp.Request) *entry {
-	e := &entry{Method: method}
+// about notes what a request is about.
+func (e *entry) about(req mcp.Request) {
 	extra := req.GetExtra()
 	p := identity.Of(extra)
 	e.Principal, e.Tenant = p.Name, p.Tenant
@@ -158,7 +177,6 @@ func entryOf(method string, req mcp.Request) *entry {
 	case *mcp.GetPromptRequest:
 		e.Tool = clip(r.Params.Name)
 	}
-	return e
 }
 
 // clip bounds what a caller can write into the log.
@@ -170,11 +188,8 @@ func clip(s string) string {
 	return s
 }
 
-// conclude notes how a call ended, and returns why it did not end well.
-func (e *entry) conclude(result mcp.Result, err error) error {
-	if e.Outcome == Panicked {
-		return nil
-	}
+// conclude notes how a call ended.
+func (e *entry) conclude(result mcp.Result, err error) {
 	if s, is := result.(Subject); is && s.Run() != "" {
 		e.RunID = s.Run()
 	}
@@ -191,7 +206,7 @@ func (e *entry) conclude(result mcp.Result, err error) error {
 	}
 	r, is := result.(*mcp.CallToolResult)
 	if !is || r == nil {
-		return err
+		return
 	}
 	if s, is := r.StructuredContent.(Subject); is && s.Run() != "" {
 		e.RunID = s.Run()
@@ -200,9 +215,8 @@ func (e *entry) conclude(result mcp.Result, err error) error {
 		e.Outcome = Mistake
 	}
 	if f, is := r.StructuredContent.(Failure); is {
-		e.Outcome, err = f.Cause()
+		e.Outcome, e.cause = f.Cause()
 	}
-	return err
 }
 
 // audited says whether a call is one that the audit log is for: what touches
