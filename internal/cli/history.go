@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ligase-bio/ligase/internal/plain"
 	"github.com/ligase-bio/ligase/internal/runs"
-	"github.com/ligase-bio/ligase/steps/worker"
 	"github.com/ligase-bio/ligase/uris"
 )
 
@@ -118,10 +118,10 @@ escape sequences, elsewhere as it is; with --json each line as an object.`,
 			defer log.Close()
 			var text io.Reader = log
 			if a.Terminal {
-				text = worker.Plain(log)
+				text = plain.Lines(log)
 			}
 			if a.json {
-				lines := bufio.NewScanner(worker.Plain(log))
+				lines := bufio.NewScanner(plain.Lines(log))
 				enc := json.NewEncoder(a.Out)
 				for lines.Scan() {
 					_ = enc.Encode(map[string]string{"line": lines.Text()}) // as printJSON

@@ -5,11 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/ligase-bio/ligase/internal/plain"
 	"github.com/ligase-bio/ligase/internal/runs"
 )
 
@@ -92,7 +90,7 @@ func tailOf(r io.Reader, lines, most int) (text string, n int, truncated bool, e
 	}
 	truncated = truncated || first > 0
 	kept = kept[first:]
-	return clean(strings.Join(kept, "\n")), len(kept), truncated, nil // at once: a key can have many lines
+	return plain.Text(strings.Join(kept, "\n")), len(kept), truncated, nil // at once: a key can have many lines
 }
 
 // longestLine is how many bytes of a line are kept.
@@ -112,52 +110,4 @@ func readLine(in *bufio.Reader) (line string, cutOff bool, err error) {
 			return b.String(), cutOff, err
 		}
 	}
-}
-
-var (
-	// ansi are escape sequences of terminals (ECMA-48): CSI, OSC, and others.
-	ansi = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)?|\x1b[@-Z\\-_]|\x1b[ -/]*[0-~]`)
-
-	// secrets are what must not leave this machine by way of a log: keys that
-	// are known by their form, and values that are called secret.
-	secrets = []struct {
-		pattern *regexp.Regexp
-		with    string
-	}{
-		{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)`), "[redacted private key]"},
-		{regexp.MustCompile(`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`), "[redacted]"},                                                                 // AWS access key ids
-		{regexp.MustCompile(`\b(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{20,}\b|\bgithub_pat_[A-Za-z0-9_]{20,}`), "[redacted]"},                   // GitHub
-		{regexp.MustCompile(`\bhf_[A-Za-z0-9]{20,}\b|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[A-Za-z0-9-]{10,}`), "[redacted]"},                // Hugging Face, OpenAI and Anthropic, Slack
-		{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*`), "[redacted]"},                                   // JSON Web Tokens
-		{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{12,}`), "$1 [redacted]"},                                             // Authorization headers
-		{regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*://)[^\s/:@]+:[^\s/@]+@`), "$1[redacted]@"},                                              // credentials in URLs
-		{regexp.MustCompile(`(?i)([?&](?:X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|sig|signature)=)[^&\s"']+`), "$1[redacted]"}, // presigned URLs
-		{regexp.MustCompile(`(?i)((?:password|passwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?access[_-]?key|credential)[a-z0-9_-]*["']?\s*[:=]\s*["']?)[^\s"',;]{6,}`), "$1[redacted]"},
-	}
-)
-
-// clean makes the output of a program fit to be read by others: no escape
-// sequences, no control characters, nothing that turns the direction of text,
-// no secrets.
-func clean(s string) string {
-	if s == "" {
-		return s
-	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if strings.IndexByte(s, 0x1b) >= 0 {
-		s = ansi.ReplaceAllString(s, "")
-	}
-	s = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r < utf8.RuneSelf && r >= ' ' && r != 0x7f {
-			return r
-		}
-		if r < utf8.RuneSelf || unicode.Is(unicode.Cf, r) || unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s)
-	for _, secret := range secrets {
-		s = secret.pattern.ReplaceAllString(s, secret.with)
-	}
-	return s
 }

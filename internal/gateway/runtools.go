@@ -13,6 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/ligase-bio/ligase/internal/plain"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/steps"
@@ -242,14 +243,14 @@ func (g *Gateway) summary(ctx context.Context, tenant string, id runs.ID) (*runS
 	}
 	if sum.Error != nil {
 		e := *sum.Error
-		e.LogTail, e.Message = clean(e.LogTail), clean(e.Message)
+		e.LogTail, e.Message = plain.Text(e.LogTail), plain.Text(e.Message)
 		sum.Error = &e
 	}
 	sum.Preview = maps.Clone(sum.Preview)
 	for port, lines := range sum.Preview {
 		lines = slices.Clone(lines)
 		for i := range lines {
-			lines[i] = clean(lines[i])
+			lines[i] = plain.Text(lines[i])
 		}
 		sum.Preview[port] = lines
 	}
@@ -438,7 +439,7 @@ func (g *Gateway) getRunEvents(ctx context.Context, c *call) (reply, error) {
 	}
 	size := 0
 	for _, e := range events {
-		e.Message = cut(clean(e.Message), 400)
+		e.Message = cut(plain.Text(e.Message), 400)
 		size += 120 + len(e.Message)
 		if len(l.Events) == limit || size > mostEvents {
 			if !cluster {

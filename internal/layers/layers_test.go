@@ -20,7 +20,7 @@ const module = "github.com/ligase-bio/ligase/"
 // floors are the layers from the ground up. A package imports only what is on
 // a lower floor; packages on one floor never import each other.
 var floors = [][]string{
-	{"internal/problem", "internal/mol"},
+	{"internal/problem", "internal/mol", "internal/plain"},
 	{"internal/definition", "uris", "internal/baseline"},
 	{"uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob"},
 	{"uris/drivers", "steps", "internal/config", "internal/gateway/identity", "internal/gateway/mcptasks"},

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/plain"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
 )
@@ -131,12 +132,12 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 func (a *attempt) describe(f *steps.Failure) *steps.Failure {
 	f.Node, f.Index, f.Attempt = a.task.Node, a.task.Index, a.task.Attempt
 	if a.log != nil && len(a.log.tail) > 0 {
-		f.LogTail = snippet(a.log.tail)
+		f.LogTail = plain.Snippet(a.log.tail)
 		// The line that says why may have been printed long before the end.
 		if line := a.watch.found().line; line != "" && !strings.Contains(f.LogTail, line) {
 			const gap = "\n[…]\n"
 			tail := f.LogTail
-			for len(line)+len(gap)+len(tail) > tailBytes {
+			for len(line)+len(gap)+len(tail) > plain.SnippetBytes {
 				_, after, more := strings.Cut(tail, "\n")
 				if !more {
 					break
@@ -202,7 +203,7 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 		defer close(pumped)
 		buf := w.buffers.Get().(*[pumpBuffer]byte)
 		defer w.buffers.Put(buf)
-		pump(r, buf[:], a.log, w.options.Echo, w.redactor, a.watch)
+		pump(r, buf[:], a.log, w.options.Echo, a.watch)
 	}()
 	if !marksAreFound {
 		a.note()

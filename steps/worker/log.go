@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ligase-bio/ligase/internal/plain"
 )
 
 // An attemptLog keeps what a command prints: the first half of a cap and the
@@ -255,7 +257,7 @@ func (l *liveLog) Close() error {
 // pump moves what the command prints from the pipe into the log, line by
 // line, letting watch and echo see every line. It returns when the last writer has
 // closed the pipe, or drain has passed since the pipe's deadline was set.
-func pump(r io.Reader, buf []byte, l *attemptLog, echo io.Writer, hide *redactor, watch *watcher) {
+func pump(r io.Reader, buf []byte, l *attemptLog, echo io.Writer, watch *watcher) {
 	held := 0 // bytes at the start of buf that are the beginning of a line
 	for {
 		n, err := r.Read(buf[held:])
@@ -269,7 +271,7 @@ func pump(r io.Reader, buf []byte, l *attemptLog, echo io.Writer, hide *redactor
 			whole += held
 		}
 		if whole > 0 {
-			clean := hide.redact(have[:whole])
+			clean := plain.Redact(have[:whole])
 			watch.see(clean)
 			l.write(clean)
 			if echo != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/plain"
 	"github.com/ligase-bio/ligase/steps"
 )
 
@@ -86,7 +87,7 @@ func (w *watcher) see(piece []byte) {
 			if n := bytes.IndexAny(piece[at:], "\r\n"); n >= 0 {
 				end = at + n
 			}
-			w.general, w.rank = finding{signs[i].code, plainLine(piece[start:end])}, i+1
+			w.general, w.rank = finding{signs[i].code, plain.Line(piece[start:end])}, i+1
 		}
 	}
 	patterns := w.patterns
@@ -108,7 +109,7 @@ func (w *watcher) see(piece []byte) {
 		}
 		for _, p := range patterns {
 			if p.re.Match(line) {
-				w.declared, patterns = finding{p.code, plainLine(line)}, nil
+				w.declared, patterns = finding{p.code, plain.Line(line)}, nil
 				break
 			}
 		}
@@ -140,7 +141,7 @@ func (w *watcher) seeProgress(line []byte) {
 		return
 	}
 	w.reported = time.Now()
-	w.report(min(done/total, 1), plainLine(line))
+	w.report(min(done/total, 1), plain.Line(line))
 }
 
 // patterns compiles and keeps the expressions of implementations: there are

@@ -68,7 +68,6 @@ type Worker struct {
 	spawner  spawner
 	census   *census
 	patterns patterns
-	redactor *redactor
 	buffers  sync.Pool // of *[pumpBuffer]byte
 }
 
@@ -106,14 +105,13 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	return &Worker{
-		options:  o,
-		boot:     bootID(),
-		folders:  folders{root: o.WorkDir},
-		oomSeen:  oomKills(),
-		spawner:  spawner{null: null, apart: o.Apart, log: o.Log},
-		census:   newCensus(),
-		redactor: newRedactor(),
-		buffers:  sync.Pool{New: func() any { return new([pumpBuffer]byte) }},
+		options: o,
+		boot:    bootID(),
+		folders: folders{root: o.WorkDir},
+		oomSeen: oomKills(),
+		spawner: spawner{null: null, apart: o.Apart, log: o.Log},
+		census:  newCensus(),
+		buffers: sync.Pool{New: func() any { return new([pumpBuffer]byte) }},
 	}, nil
 }
 

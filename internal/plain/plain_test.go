@@ -1,4 +1,4 @@
-package worker_test
+package plain_test
 
 import (
 	"io"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/ligase-bio/ligase/steps/worker"
+	"github.com/ligase-bio/ligase/internal/plain"
 )
 
 func TestPlain(t *testing.T) {
@@ -22,27 +22,13 @@ func TestPlain(t *testing.T) {
 		for name, log := range map[string]io.Reader{
 			"at once": strings.NewReader(tt.log), "byte by byte": iotest.OneByteReader(strings.NewReader(tt.log)),
 		} {
-			got, err := io.ReadAll(worker.Plain(log))
+			got, err := io.ReadAll(plain.Lines(log))
 			if err != nil || string(got) != tt.want {
 				t.Errorf("%s, %s: %.80q, %v, want %.80q", tt.name, name, got, err, tt.want)
 			}
 		}
 	}
-	if _, err := io.ReadAll(worker.Plain(iotest.ErrReader(io.ErrUnexpectedEOF))); err != io.ErrUnexpectedEOF {
+	if _, err := io.ReadAll(plain.Lines(iotest.ErrReader(io.ErrUnexpectedEOF))); err != io.ErrUnexpectedEOF {
 		t.Errorf("the log's own error became %v", err)
-	}
-}
-
-// A file's name is the command's: what it holds must not reach a terminal.
-func TestFailuresAreCleanOfControlCharacters(t *testing.T) {
-	l := newLab(t, nil)
-	task := l.task(`printf x > "$(printf 'a\033]0;t\007\nb.txt')"; mkdir "$(printf 'd\033[31m.txt')"`)
-	many := note("o")
-	many.Many = true
-	task.Outputs = append(task.Outputs, many)
-	task.Implementation.Collect = map[string]string{"o": "*.txt"}
-	_, f := l.Execute(t.Context(), task, nil)
-	if f == nil || strings.ContainsAny(f.Message, "\x1b\x07\n") {
-		t.Errorf("the failure is %+q", f)
 	}
 }

@@ -1,16 +1,12 @@
-package worker
+package plain
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/ligase-bio/ligase/steps"
 )
 
 func TestRedact(t *testing.T) {
-	r := newRedactor()
 	for in, want := range map[string]string{
 		"AKIAIOSFODNN7EXAMPLE":                                 "[redacted]",
 		"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG":        "aws_secret_access_key = [redacted]",
@@ -28,7 +24,7 @@ func TestRedact(t *testing.T) {
 		"step 3/10 at http://localhost:80/": "step 3/10 at http://localhost:80/",
 		"MKVLAAGIVGLCAKIAYT":                "MKVLAAGIVGLCAKIAYT",
 	} {
-		if got := string(r.redact([]byte(in))); got != want {
+		if got := string(Redact([]byte(in))); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
@@ -39,7 +35,7 @@ func TestSnippet(t *testing.T) {
 	for i := range 100 {
 		fmt.Fprintf(&long, "line %d\n", i)
 	}
-	if got := strings.Split(snippet([]byte(long.String())), "\n"); len(got) != tailLines || got[0] != "line 80" || got[19] != "line 99" {
+	if got := strings.Split(Snippet([]byte(long.String())), "\n"); len(got) != tailLines || got[0] != "line 80" || got[19] != "line 99" {
 		t.Errorf("%q", got)
 	}
 	for in, want := range map[string]string{
@@ -53,62 +49,48 @@ func TestSnippet(t *testing.T) {
 		"windows\r\nlines\r\n":               "windows\nlines",
 		"\x1b[":                              "",
 	} {
-		if got := snippet([]byte(in)); got != want {
+		if got := Snippet([]byte(in)); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
-	if got := snippet([]byte(strings.Repeat(strings.Repeat("é", 3000)+"\n", 30))); len(got) > tailBytes || !strings.HasSuffix(got, "é…") {
+	if got := Snippet([]byte(strings.Repeat(strings.Repeat("é", 3000)+"\n", 30))); len(got) > SnippetBytes || !strings.HasSuffix(got, "é…") {
 		t.Errorf("%d bytes: …%q", len(got), got[len(got)-8:])
-	}
-}
-
-func TestNaturalOrder(t *testing.T) {
-	want := []string{"a", "a01", "a1", "a2", "a10", "a10b2", "a10b10", "b/2.pdb", "b/10.pdb", "b10/1.pdb", "model_2.pdb", "model_10.pdb", "model_99999999999999999999999.pdb"}
-	got := slices.Clone(want)
-	slices.Reverse(got)
-	slices.SortFunc(got, compareNatural)
-	if !slices.Equal(got, want) {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestExitCodes(t *testing.T) {
-	seen := map[int]bool{}
-	for _, c := range classes {
-		if CodeOf(ExitCode(c.code)) != c.code || seen[c.exit] || c.exit < 20 || c.exit > 63 {
-			t.Errorf("%s has exit code %d", c.code, c.exit)
-		}
-		seen[c.exit] = true
-	}
-	for exit, want := range map[int]steps.FailureCode{0: "", 1: steps.FailUnknown, 137: steps.FailUnknown, 143: steps.FailPreempted, 20: steps.FailOOM, 32: steps.FailUnknown} {
-		if got := CodeOf(exit); got != want {
-			t.Errorf("CodeOf(%d) = %q, want %q", exit, got, want)
-		}
-	}
-	if ExitCode("of tomorrow") != ExitCode(steps.FailUnknown) {
-		t.Error("a class that is not in the table is not unknown")
 	}
 }
 
 func FuzzSnippet(f *testing.F) {
 	f.Add([]byte("a\n\x1b[31mb\r\n\xff"))
 	f.Add([]byte("token=\"x\nAKIA\x1b]"))
-	r := newRedactor()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got := snippet(r.redact(b))
-		if len(got) > tailBytes || strings.ContainsAny(got, "\x1b\x00\r") || strings.Count(got, "\n") >= tailLines {
+		got := Snippet(Redact(b))
+		if len(got) > SnippetBytes || strings.ContainsAny(got, "\x1b\x00\r") || strings.Count(got, "\n") >= tailLines {
 			t.Errorf("%q became %q", b, got)
 		}
 	})
 }
 
-func FuzzMetrics(f *testing.F) {
-	f.Add([]byte(`{"metrics":{"a":1.5},"items":{"o":[{"b":2}]}}`))
-	f.Add([]byte(`{"metrics":{"a":1e999}}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := parseMetrics(b)
-		if err == nil && m == nil {
-			t.Error("nothing")
+func TestText(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"plain":           {"step 1/2\tfine\n", "step 1/2\tfine\n"},
+		"colours":         {"\x1b[31mred\x1b[0m", "red"},
+		"a title":         {"\x1b]0;owned\x07text", "text"},
+		"backspaces":      {"a\b\b\bb\r", "ab"},
+		"direction":       {"safe\u202etxt.exe", "safetxt.exe"},
+		"no UTF-8":        {"a\xffb", "a\uFFFDb"},
+		"AWS key":         {"id AKIAIOSFODNN7EXAMPLE end", "id [redacted] end"},
+		"AWS secret":      {"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "AWS_SECRET_ACCESS_KEY=[redacted]"},
+		"bearer":          {"Authorization: Bearer abcdefghijklmnop1234", "Authorization: [redacted]"},
+		"URL":             {"https://user:hunter2@host/x", "https://user:[redacted]@host/x"},
+		"GitHub":          {"ghp_0123456789abcdefghijABCDEFGHIJ012345", "[redacted]"},
+		"Hugging Face":    {"hf_abcdefghijklmnopqrstuvwxyz", "[redacted]"},
+		"JWT":             {"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc", "[redacted]"},
+		"JSON":            {`{"password": "correct horse"}`, `{"password": "[redacted] horse"}`},
+		"presigned":       {"GET /k?X-Amz-Signature=abcdef0123&x=1", "GET /k?X-Amz-Signature=[redacted]&x=1"},
+		"a private key":   {"-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nafter", "[redacted private key]\nafter"},
+		"tokens of words": {"num_tokens: 12, max token 5", "num_tokens: 12, max token 5"},
+	} {
+		if got := Text(c.in); got != c.want {
+			t.Errorf("%s: %q becomes %q, want %q", name, c.in, got, c.want)
 		}
-	})
+	}
 }
