@@ -30,13 +30,16 @@ func title(n *definition.Node) string {
 	return s
 }
 
-func matching(n *definition.Node, form *regexp.Regexp, fix string) string {
+func matching(n *definition.Node, form form, fix string) string {
 	s := n.Text()
 	if s != "" && !form.MatchString(s) {
 		n.Problem(problem.Invalid, fix, "%.60q has another form than is used here.", s)
 	}
 	return s
 }
+
+// form is what a text has to look like.
+type form interface{ MatchString(string) bool }
 
 // regex reads a regular expression; nil when absent or wrong.
 func regex(n *definition.Node) *regexp.Regexp {

@@ -54,7 +54,7 @@ const (
 	FromResult    SourceKind = "result" // what its script printed; of many a JSON list of texts
 )
 
-var sourceForm = regexp.MustCompile(`^outputs\.(parameters|uris|artifacts)\.([A-Za-z0-9_-]{1,128})(?:/(.+))?$`)
+var sourceForm = regexp.MustCompile(`^outputs\.(parameters|uris|artifacts)\.([A-Za-z0-9_-]+)(?:/(.+))?$`)
 
 // ParseSource reads a source as written: outputs.parameters.NAME,
 // outputs.uris.NAME, outputs.artifacts.NAME, outputs.artifacts.NAME/GLOB or
@@ -65,7 +65,7 @@ func ParseSource(text string) (Source, error) {
 	}
 	m := sourceForm.FindStringSubmatch(text)
 	switch {
-	case m == nil:
+	case m == nil || len(m[2]) > maxTheirs:
 		return Source{}, fmt.Errorf("%.60q says nothing about where a template leaves an output.", text)
 	case m[3] != "" && m[1] != string(FromArtifact):
 		return Source{}, fmt.Errorf("%.60q has a path, and only an artifact can be a folder.", text)

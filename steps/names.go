@@ -1,10 +1,12 @@
 package steps
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 var (
-	typeNameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}(\.[a-z][a-z0-9_]{0,39}){0,3}$`)
-
 	// https://semver.org, version 2.0.0
 	versionForm = regexp.MustCompile(`^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})` +
 		`(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?` +
@@ -31,7 +33,10 @@ const maxName = 40
 
 // ValidTypeName reports whether s can name a type: up to four names joined by
 // dots.
-func ValidTypeName(s string) bool { return typeNameForm.MatchString(s) }
+func ValidTypeName(s string) bool {
+	parts := strings.Split(s, ".")
+	return len(parts) <= 4 && !slices.ContainsFunc(parts, func(p string) bool { return !ValidName(p) })
+}
 
 // ValidVersion reports whether s is a semantic version.
 func ValidVersion(s string) bool { return len(s) <= 64 && versionForm.MatchString(s) }

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,9 +10,11 @@ import (
 )
 
 var (
-	resourceForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`) // of a Kubernetes object
-	theirForm    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)                 // of what Argo names in a template
+	resourceForm = definition.NewForm(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`, 253) // of a Kubernetes object
+	theirForm    = definition.NewForm(`^[A-Za-z0-9_-]+$`, maxTheirs)           // of what Argo names in a template
 )
+
+const maxTheirs = 128
 
 // notForeign are the fields of an implementation that say how ligase starts a
 // command.

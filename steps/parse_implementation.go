@@ -35,8 +35,8 @@ var classified = []FailureCode{
 }
 
 var (
-	imageForm    = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._/:@-]{0,254}$`)
-	variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+	imageForm    = definition.NewForm(`^[a-z0-9][A-Za-z0-9._/:@-]*$`, 255)
+	variableForm = definition.NewForm(`^[A-Za-z_][A-Za-z0-9_]*$`, 100)
 	wildcard     = regexp.MustCompile(`[*?[]`)
 	otherRef     = regexp.MustCompile(`\$\{?(inputs|params|work)\b|\{\{ ?(inputs|params|work)\b|\$\{?outputs\.`)
 )

@@ -2,7 +2,6 @@ package definition
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -72,7 +71,7 @@ func (n *Node) KeyPos() problem.Pos {
 	return problem.Pos{File: n.doc.file, Line: n.keyLine, Column: n.keyColumn}
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,60}$`)
+var plainKey = NewForm(`^[A-Za-z0-9_.-]+$`, 60)
 
 // Path is where the node stands in the document:
 // implementations.baseline.command[3].

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 
+	"github.com/ligase-bio/ligase/internal/definition"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
@@ -17,9 +17,11 @@ import (
 )
 
 var (
-	runIDForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$`) // it becomes a folder
-	digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	runIDForm  = definition.NewForm(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`, 251) // it becomes a folder
+	digestForm = definition.NewForm(`^[0-9a-f]+$`, 64)
 )
+
+func isDigest(s string) bool { return len(s) == 64 && digestForm.MatchString(s) }
 
 // DecodeCall reads a call, as [Call.Encode] wrote it or by hand: an input is a
 // URI, an object as in [pipelines.Input], or a list of these. It is strict:
@@ -70,7 +72,7 @@ func (d *callDecoder) call(text string) (c Call) {
 		case "params":
 			c.Params = d.params(raw)
 		case "lies":
-			if c.Lies = d.text(name, raw); c.Lies != "" && !digestForm.MatchString(c.Lies) {
+			if c.Lies = d.text(name, raw); c.Lies != "" && !isDigest(c.Lies) {
 				d.add(name, problem.Invalid, "Leave it out.", "%.80q is not a SHA-256 in 64 hex digits.", c.Lies)
 			}
 		default:
@@ -134,7 +136,7 @@ func (d *callDecoder) input(path string, raw json.RawMessage) (in pipelines.Inpu
 		case "uri":
 			in.URI = d.uri(at, d.text(at, value))
 		case "sha256":
-			if in.SHA256 = d.text(at, value); in.SHA256 != "" && !digestForm.MatchString(in.SHA256) {
+			if in.SHA256 = d.text(at, value); in.SHA256 != "" && !isDigest(in.SHA256) {
 				d.add(at, problem.Invalid, "Leave it out when it is not known.", "%.80q is not a SHA-256 in 64 hex digits.", in.SHA256)
 			}
 		case "size":

@@ -8,12 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ligase-bio/ligase/internal/definition"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
 )
@@ -157,7 +157,7 @@ func (a *attempt) extension(port *steps.Port, format string) string {
 	return "dat"
 }
 
-var plainName = regexp.MustCompile(`^[a-z0-9][a-z0-9_]{0,39}$`)
+var plainName = definition.NewForm(`^[a-z0-9][a-z0-9_]*$`, 40)
 
 // stageItem copies one object and checks that it is what the port takes.
 func (a *attempt) stageItem(ctx context.Context, port *steps.Port, item *Item, path string) *steps.Failure {
@@ -278,4 +278,4 @@ func (t *Task) check() *steps.Failure {
 	return nil
 }
 
-var folderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$`)
+var folderName = definition.NewForm(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`, 251)

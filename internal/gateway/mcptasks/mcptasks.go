@@ -111,7 +111,7 @@ func Serve(s *mcp.Server, b Backend) error {
 					return started(t), err
 				}
 			case *mcp.ServerRequest[*idParams]:
-				if !capable(r.Params, r.ClientCapabilities()) {
+				if !capable(r.Params) {
 					return nil, ErrMissingCapability()
 				}
 				if method == "tasks/cancel" {
@@ -123,7 +123,7 @@ func Serve(s *mcp.Server, b Backend) error {
 				}
 				return detailed(t)
 			case *mcp.ServerRequest[*answerParams]:
-				if !capable(r.Params, r.ClientCapabilities()) {
+				if !capable(r.Params) {
 					return nil, ErrMissingCapability()
 				}
 				return acknowledged(b.Answer(ctx, r.Extra, r.Params.TaskID, r.Params.Responses))
@@ -135,14 +135,20 @@ func Serve(s *mcp.Server, b Backend) error {
 }
 
 // Declared reports whether the client of a call can take a task for an answer.
-func Declared(req *mcp.CallToolRequest) bool { return capable(req.Params, req.ClientCapabilities()) }
+func Declared(req *mcp.CallToolRequest) bool { return capable(req.Params) }
 
-func capable(p interface{ GetMeta() map[string]any }, c *mcp.ClientCapabilities) bool {
-	version, _ := p.GetMeta()[mcp.MetaKeyProtocolVersion].(string)
-	if version < firstVersion || c == nil {
+// capable looks into a request's _meta as it came: since there are extensions
+// each request says there what its client can do, and decoding all of it, as
+// the SDK would, costs as much as answering a small call.
+func capable(p interface{ GetMeta() map[string]any }) bool {
+	meta := p.GetMeta()
+	version, _ := meta[mcp.MetaKeyProtocolVersion].(string)
+	if version < firstVersion {
 		return false
 	}
-	_, declared := c.Extensions[Extension]
+	capabilities, _ := meta[mcp.MetaKeyClientCapabilities].(map[string]any)
+	extensions, _ := capabilities["extensions"].(map[string]any)
+	_, declared := extensions[Extension]
 	return declared
 }
 
