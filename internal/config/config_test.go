@@ -54,11 +54,11 @@ func TestParse(t *testing.T) {
 // TestReferenceSaysEverything: what is printed as help can be used as it is,
 // and names every setting there is.
 func TestReferenceSaysEverything(t *testing.T) {
-	got, problems := Parse("config.yaml", "/etc/ligase", []byte(strings.Replace(Reference, "allow_drift: false", "allow_drift: true", 1)))
+	got, problems := Parse("config.yaml", "/etc/ligase", []byte(strings.ReplaceAll(Reference, ": false", ": true")))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	for _, part := range []any{got, got.Argo, got.Buckets["s3://"]} {
+	for _, part := range []any{got, got.Argo, got.Serve, got.Buckets["s3://"]} {
 		v := reflect.ValueOf(part)
 		for i := range v.NumField() {
 			if v.Field(i).IsZero() {
@@ -108,5 +108,30 @@ func TestTheUsersOwnFileMayBeMissing(t *testing.T) {
 	}
 	if _, _, err := Load(filepath.Join(env["HOME"], "none.yaml"), func(k string) string { return env[k] }); err == nil {
 		t.Error("a file that was asked for and is not there is no error")
+	}
+}
+
+// TestYAMLIsReadBack: what --print-config prints is a configuration file that
+// says the same.
+func TestYAMLIsReadBack(t *testing.T) {
+	for name, text := range map[string]string{"sample": sample, "reference": Reference, "nothing": ""} {
+		want, problems := Parse("config.yaml", "/etc/ligase", []byte(text))
+		if name != "nothing" && len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		printed, err := want.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(printed) == 0 {
+			continue
+		}
+		got, problems := Parse("printed.yaml", "/elsewhere", printed)
+		if len(problems) > 0 {
+			t.Fatalf("%s: %v\n%s", name, problems, printed)
+		}
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b uris.URI) bool { return a == b })); diff != "" {
+			t.Errorf("%s: %s\n%s", name, diff, printed)
+		}
 	}
 }
