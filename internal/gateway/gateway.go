@@ -92,7 +92,7 @@ func New(o Options) (*Gateway, error) {
 	if err := mcptasks.Serve(g.server, (*tasks)(g)); err != nil {
 		return nil, err
 	}
-	g.server.AddReceivingMiddleware(o.Record.Middleware, g.narrow)
+	g.server.AddReceivingMiddleware(o.Record.Middleware, g.narrow, g.remember)
 	g.watches.init(g)
 	g.addResources()
 	g.addPrompts()

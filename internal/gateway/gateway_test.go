@@ -487,6 +487,34 @@ func TestSubscribersAreTold(t *testing.T) {
 	}
 }
 
+// Whoever listens hears of runs of its own, and cannot listen to others'.
+func TestListenersAreToldOfTheirOwnRuns(t *testing.T) {
+	s := newSite(t, nil, withTokens(t))
+	s.token = "bob-has-another-token" // of a tenant that is not the default one
+	run := s.submit("nap", map[string]any{"seconds": 1})
+	uri := "resource://runs/" + run + "/summary"
+	next := func(told <-chan string) string {
+		t.Helper()
+		select {
+		case text := <-told:
+			return text
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing is told")
+			return ""
+		}
+	}
+	told := s.listen(uri)
+	has(t, "the acknowledgement", next(told), "notifications/subscriptions/acknowledged", uri)
+	s.token = "alice-has-this-token"
+	refused := next(s.listen(uri))
+	has(t, "the answer to another tenant", refused, `"error"`)
+	none := next(s.listen("resource://runs/run-000000000000/summary"))
+	if strings.ReplaceAll(refused, run, "ID") != strings.ReplaceAll(none, "run-000000000000", "ID") {
+		t.Errorf("another's run: %s, and none: %s", refused, none)
+	}
+	has(t, "what is told", next(told), "notifications/resources/updated", uri)
+}
+
 func extra(name string) string {
 	return "name: " + name + "\nversion: 1.0.0\ntitle: One more\ndescription: For the test.\noutputs: {out: {type: test.text, format: txt}}\nimplementations:\n  sh:\n    command: [/bin/sh, -c, 'echo x > \"$1\"/out.txt', sh, $(work)]\n    collect: {out: out.txt}\n"
 }

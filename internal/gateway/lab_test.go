@@ -196,6 +196,49 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
+// listen subscribes to resources as 2026-07-28 has it, and gives what it is
+// told, the acknowledgement or an error first.
+func (s *site) listen(uris ...string) <-chan string {
+	s.Helper()
+	params, err := json.Marshal(map[string]any{
+		"notifications": map[string]any{"resourceSubscriptions": uris},
+		"_meta": map[string]any{
+			"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientInfo": map[string]string{"name": "test", "version": "1"},
+			"io.modelcontextprotocol/clientCapabilities": map[string]any{},
+		},
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	body := `{"jsonrpc":"2.0","id":9,"method":"subscriptions/listen","params":` + string(params) + `}`
+	req, err := http.NewRequestWithContext(s.Context(), http.MethodPost, s.url+door.Path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	for k, v := range map[string]string{
+		"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": "2026-07-28",
+		"Mcp-Method": "subscriptions/listen", "Authorization": "Bearer " + s.token,
+	} {
+		req.Header.Set(k, v)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { resp.Body.Close() })
+	told := make(chan string, 100)
+	go func() {
+		defer close(told)
+		lines := bufio.NewScanner(resp.Body)
+		for lines.Scan() {
+			if text := strings.TrimPrefix(lines.Text(), "data: "); strings.HasPrefix(text, "{") {
+				told <- text
+			}
+		}
+	}()
+	return told
+}
+
 func lastEvent(stream []byte) (data []byte) {
 	lines := bufio.NewScanner(bytes.NewReader(stream))
 	lines.Buffer(nil, 16<<20)

@@ -22,6 +22,10 @@ type watches struct {
 
 	mu sync.Mutex
 	of map[string]*watch // by URI
+
+	// listening are the callers of subscriptions/listen, by their sessions:
+	// the SDK subscribes for them without saying who asked.
+	listening sync.Map // *mcp.ServerSession → identity.Principal
 }
 
 type watch struct {
@@ -42,7 +46,24 @@ func (w *watches) init(g *Gateway) {
 func (g *Gateway) Drain() { g.watches.end() }
 
 func (g *Gateway) subscribe(ctx context.Context, req *mcp.SubscribeRequest) error {
-	return g.watches.add(ctx, identity.Of(req.Extra), req.Params.URI)
+	who := identity.Of(req.Extra)
+	if req.Extra == nil {
+		if known, is := g.watches.listening.Load(req.Session); is {
+			who = known.(identity.Principal)
+		}
+	}
+	return g.watches.add(ctx, who, req.Params.URI)
+}
+
+// remember keeps who listens while they do.
+func (g *Gateway) remember(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+		if r, is := req.(*mcp.SubscriptionsListenRequest); is && r.Extra != nil {
+			g.watches.listening.Store(r.Session, identity.Of(r.Extra))
+			defer g.watches.listening.Delete(r.Session)
+		}
+		return next(ctx, method, req)
+	}
 }
 
 func (g *Gateway) unsubscribe(_ context.Context, req *mcp.UnsubscribeRequest) error {

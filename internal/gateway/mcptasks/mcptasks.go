@@ -111,6 +111,9 @@ func Serve(s *mcp.Server, b Backend) error {
 					return started(t), err
 				}
 			case *mcp.ServerRequest[*idParams]:
+				if r.Params == nil {
+					return nil, wrong(problem.ErrNotFound)
+				}
 				if !capable(r.Params) {
 					return nil, ErrMissingCapability()
 				}
@@ -123,6 +126,9 @@ func Serve(s *mcp.Server, b Backend) error {
 				}
 				return detailed(t)
 			case *mcp.ServerRequest[*answerParams]:
+				if r.Params == nil {
+					return nil, wrong(problem.ErrNotFound)
+				}
 				if !capable(r.Params) {
 					return nil, ErrMissingCapability()
 				}
@@ -177,6 +183,25 @@ type idParams struct {
 	mcp.ParamsBase
 	TaskID string `json:"taskId"`
 }
+
+// Run is what the call is about, for whoever keeps account of calls.
+func (p *idParams) Run() string {
+	if p == nil {
+		return ""
+	}
+	return p.TaskID
+}
+
+// Run is what the call is about.
+func (p *answerParams) Run() string {
+	if p == nil {
+		return ""
+	}
+	return p.TaskID
+}
+
+// Run is what the answer is about.
+func (w *wire) Run() string { return w.TaskID }
 
 type answerParams struct {
 	mcp.ParamsBase

@@ -35,7 +35,7 @@ const (
 	Canceled = "canceled" // the caller went away
 )
 
-// Subject is a reply that is about a run.
+// Subject is a reply, or the params of a request, that is about a run.
 type Subject interface{ Run() string }
 
 // Failure is a reply that says why a call came to nothing: by whose fault
@@ -176,6 +176,10 @@ func (e *entry) about(req mcp.Request) {
 		e.Resource = clip(r.Params.URI)
 	case *mcp.GetPromptRequest:
 		e.Tool = clip(r.Params.Name)
+	default:
+		if s, is := req.GetParams().(Subject); is {
+			e.RunID = clip(s.Run())
+		}
 	}
 }
 
