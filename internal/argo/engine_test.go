@@ -63,7 +63,8 @@ func TestAWorkflowIsAReferenceAndArguments(t *testing.T) {
 	if diff := cmp.Diff(labels, wf.Labels); diff != "" {
 		t.Errorf("labels:\n%s", diff)
 	}
-	if wf.Annotations["ligase.dev/plan-digest"] != j.Digest || wf.Annotations["ligase.dev/tenant"] != "lab" || wf.Annotations["ligase.dev/version"] != "test" {
+	if wf.Annotations["ligase.dev/plan-digest"] != j.Digest || wf.Annotations["ligase.dev/tenant"] != "lab" || wf.Annotations["ligase.dev/version"] != "test" ||
+		wf.Annotations["ligase.dev/trace-id"] != "4bf92f35" {
 		t.Errorf("annotations: %v", wf.Annotations)
 	}
 }

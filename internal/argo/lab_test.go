@@ -146,7 +146,7 @@ func (l *lab) job(tool string, params map[string]any) runs.Job {
 	const id = runs.ID("run-7k2m9c4x1p0q")
 	return runs.Job{
 		ID: id, Tenant: "lab", Generation: 1, Workflow: strings.ReplaceAll(tool, "_", "-") + "-7k2m9c4x1p0q",
-		Digest: plan.Digest(), Plan: plan, Folder: uris.Layout{Root: l.root}.Run(string(id)), Fresh: true,
+		Digest: plan.Digest(), Plan: plan, Folder: uris.Layout{Root: l.root}.Run(string(id)), Trace: "4bf92f35", Fresh: true,
 	}
 }
 

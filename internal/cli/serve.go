@@ -240,7 +240,7 @@ func (a *app) serve(ctx context.Context, c config.Config, stdio bool) error {
 	}()
 	recorder := record.New(record.Options{Log: log, Audit: audit, Metrics: metrics, Tracer: tracer})
 	g, err = gateway.New(gateway.Options{
-		Service: service, Catalog: live, Version: version, Expose: s.Expose, Tools: s.Tools, ReadOnly: s.ReadOnly, MostTools: s.MostTools,
+		Service: service, Catalog: live, Version: version, Expose: s.Expose, Tools: s.Tools, Prompts: s.Prompts, ReadOnly: s.ReadOnly, MostTools: s.MostTools,
 		Subscriptions: true, Record: recorder, Log: log,
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func (c Config) YAML() ([]byte, error) {
 		}{
 			{"listen", s.Listen}, {"tls_cert", s.CertFile}, {"tls_key", s.KeyFile}, {"auth", string(s.Auth)}, {"token_file", s.TokenFile},
 			{"allow_unauthenticated", s.AllowAnybody}, {"allow_hosts", s.AllowHosts}, {"allow_origins", s.AllowOrigins},
-			{"audit_log", s.AuditLog}, {"expose", s.Expose}, {"tools", s.Tools}, {"read_only", s.ReadOnly}, {"max_tools", s.MostTools},
+			{"audit_log", s.AuditLog}, {"expose", s.Expose}, {"tools", s.Tools}, {"prompts", s.Prompts}, {"read_only", s.ReadOnly}, {"max_tools", s.MostTools},
 			{"no_sessions", s.NoSessions}, {"session_timeout", s.SessionTimeout}, {"max_body", s.MaxBody},
 			{"requests_per_second", s.RequestsASecond}, {"requests_at_once", s.RequestsAtOnce}, {"drain_delay", s.DrainDelay},
 		} {

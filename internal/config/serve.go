@@ -32,6 +32,7 @@ type ServeConfig struct {
 	AuditLog        string // file; empty: none
 	Expose          []string
 	Tools           []string
+	Prompts         []string
 	ReadOnly        bool
 	MostTools       int // 0: the gateway's default
 	NoSessions      bool
@@ -66,7 +67,7 @@ func parseServe(n *definition.Node, dir string) ServeConfig {
 		AllowHosts: texts(f.Get("allow_hosts")), AllowOrigins: texts(f.Get("allow_origins")),
 		Auth: definition.OneOf(f.Get("auth"), AuthNone, AuthBearer), TokenFile: path(f.Get("token_file"), dir),
 		AllowAnybody: f.Get("allow_unauthenticated").Bool(), AuditLog: path(f.Get("audit_log"), dir),
-		Expose: texts(f.Get("expose")), Tools: texts(f.Get("tools")), ReadOnly: f.Get("read_only").Bool(),
+		Expose: texts(f.Get("expose")), Tools: texts(f.Get("tools")), Prompts: texts(f.Get("prompts")), ReadOnly: f.Get("read_only").Bool(),
 		MostTools: int(f.Get("max_tools").Int(1, 1000)), NoSessions: f.Get("no_sessions").Bool(),
 		SessionTimeout: f.Get("session_timeout").Duration(), MaxBody: f.Get("max_body").Bytes(),
 		RequestsASecond: f.Get("requests_per_second").Float(), RequestsAtOnce: int(f.Get("requests_at_once").Int(0, 1_000_000)),

@@ -37,6 +37,7 @@ type Options struct {
 	Expose    []string // names of steps and pipelines that may be submitted, with * at an end; none: all
 	Tools     []string // names of tools that are served, with * at an end; none: all
 	ReadOnly  bool     // only tools that change nothing
+	Prompts   []string // names of prompts that are served, with * at an end; none: all
 	MostTools int      // 0: MostTools
 
 	Subscriptions bool // resources of runs can be subscribed to

@@ -18,6 +18,7 @@ import (
 	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/internal/gateway"
 	"github.com/ligase-bio/ligase/internal/gateway/door"
+	"github.com/ligase-bio/ligase/internal/runs"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -515,6 +516,38 @@ func TestListenersAreToldOfTheirOwnRuns(t *testing.T) {
 	has(t, "what is told", next(told), "notifications/resources/updated", uri)
 }
 
+// What a caller gives arrives as it is, and the trace that it brings is kept
+// with the run.
+func TestArgumentsAreDataAndTracesAreKept(t *testing.T) {
+	s := newSite(t, nil)
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	s.headers = map[string]string{"Traceparent": "00-" + trace + "-00f067aa0ba902b7-01"}
+	for _, text := range []string{
+		"{{workflow.name}} {{=1+1}}", "'; id #", "$(id) `id` $HOME", "two\nlines", `"}],"args":["`, "../../etc/passwd", "-n", "\u202etxt", `{"a": [1]}`,
+	} {
+		run := s.submit("say", map[string]any{"text": text})
+		s.end(run)
+		var plan struct {
+			Params map[string]string `json:"params"`
+		}
+		if err := json.Unmarshal([]byte(s.read("resource://runs/"+run+"/plan")), &plan); err != nil || plan.Params["text"] != text {
+			t.Errorf("%q is in the plan as %q, %v", text, plan.Params["text"], err)
+		}
+		preview, _ := s.good("fetch_run_summary", map[string]any{"run_id": run}).Fields["preview"].(map[string]any)
+		lines, _ := preview["out"].([]any)
+		if want := strings.TrimPrefix(strings.Split(text, "\n")[0], "\u202e"); len(lines) == 0 || lines[0] != want {
+			t.Errorf("%q came out as %v", text, lines)
+		}
+		if r, err := s.service.Get(t.Context(), "default", runs.ID(run)); err != nil || r.Labels[runs.LabelTrace] != trace {
+			t.Errorf("the run has the labels %v, %v", r.Labels, err)
+		}
+	}
+	big := s.call("submit_say", map[string]any{"text": strings.Repeat("x", 1<<20)})
+	if !big.IsError || len(big.raw) > 4096 {
+		t.Errorf("a megabyte of a parameter: %.300s", big.raw)
+	}
+}
+
 func extra(name string) string {
 	return "name: " + name + "\nversion: 1.0.0\ntitle: One more\ndescription: For the test.\noutputs: {out: {type: test.text, format: txt}}\nimplementations:\n  sh:\n    command: [/bin/sh, -c, 'echo x > \"$1\"/out.txt', sh, $(work)]\n    collect: {out: out.txt}\n"
 }
@@ -561,6 +594,10 @@ func TestResourcesAndCompletions(t *testing.T) {
 
 func TestPromptsTeach(t *testing.T) {
 	s := newSite(t, nil)
+	few := newSite(t, nil, func(o *gateway.Options, _ *door.Options) { o.Prompts = []string{"chain*"} })
+	if _, rpc := few.ask("prompts/get", map[string]any{"name": "diagnose_run", "arguments": map[string]string{"run_id": "x"}}, ""); rpc == nil || len(few.gateway.Prompts()) != 1 {
+		t.Errorf("a prompt that is not served: %+v, of %d", rpc, len(few.gateway.Prompts()))
+	}
 	for name, c := range map[string]struct {
 		args  map[string]string
 		wants []string

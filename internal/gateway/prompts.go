@@ -114,6 +114,9 @@ Budget: %s
 
 func (g *Gateway) addPrompts() {
 	for _, p := range prompts {
+		if !allowed(g.o.Prompts, p.def.Name) {
+			continue
+		}
 		g.server.AddPrompt(p.def, func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 			return &mcp.GetPromptResult{
 				Description: p.def.Description,
@@ -125,9 +128,11 @@ func (g *Gateway) addPrompts() {
 
 // Prompts is what prompts/list gives, for a plain page.
 func (g *Gateway) Prompts() []*mcp.Prompt {
-	list := make([]*mcp.Prompt, len(prompts))
-	for i, p := range prompts {
-		list[i] = p.def
+	list := []*mcp.Prompt{}
+	for _, p := range prompts {
+		if allowed(g.o.Prompts, p.def.Name) {
+			list = append(list, p.def)
+		}
 	}
 	return sorted(list, func(p *mcp.Prompt) string { return p.Name })
 }
