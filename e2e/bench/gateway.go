@@ -266,6 +266,7 @@ func firstAnswer(ctx context.Context, program, data string) (took float64, size 
 	if err := cmd.Start(); err != nil {
 		return 0, 0, err
 	}
+	defer cmd.Process.Kill() // of one that has not ended by then
 	if _, err := fmt.Fprintln(in, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{`+callMeta+`}}`); err != nil {
 		return 0, 0, err
 	}
@@ -290,11 +291,15 @@ func idleMemory(ctx context.Context, program, data string) (float64, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
+	defer cmd.Process.Kill() // of one that has not ended by then
 	var said struct{ URL string }
 	for lines := bufio.NewScanner(out); said.URL == "" && lines.Scan(); {
 		if err := json.Unmarshal(lines.Bytes(), &said); err != nil {
 			return 0, err
 		}
+	}
+	if said.URL == "" {
+		return 0, errors.New("the gateway ended before it served")
 	}
 	c := newCaller(said.URL, 1)
 	for range 20 {

@@ -90,10 +90,13 @@ func (a *app) serverFor(h host, url, tokenEnv string) (*server, error) {
 	}
 	if !h.http {
 		// It starts programs only; this one speaks for the address.
-		args := []string{"-y", "mcp-remote", url}
-		s := &server{Command: "npx", Args: args}
+		s := &server{Command: "npx", Args: []string{"-y", "mcp-remote", url}}
+		if strings.HasPrefix(url, "http://") {
+			s.Args = append(s.Args, "--allow-http")
+		}
 		if tokenEnv != "" {
 			s.Args = append(s.Args, "--header", "Authorization:Bearer ${"+tokenEnv+"}")
+			s.Env = map[string]string{tokenEnv: "<the token>"} // this host passes none of its own on
 		}
 		return s, nil
 	}
@@ -150,6 +153,14 @@ func (a *app) startedServer(h host) (*server, error) {
 		args = append(args, "--cluster")
 	}
 	s := &server{Command: self, Args: args}
+	for _, name := range []string{config.EnvRoot, config.EnvNamespace, config.EnvExpose, config.EnvTools, config.EnvReadOnly, config.EnvAuditLog} {
+		if value := a.Env(name); value != "" {
+			if s.Env == nil {
+				s.Env = map[string]string{}
+			}
+			s.Env[name] = value
+		}
+	}
 	if h.types {
 		s.Type = "stdio"
 	}

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -83,7 +84,7 @@ for what to tell a host.`,
 	flags.StringVar(&f.auth, "auth", "", "how callers say who they are: none or bearer-file (default bearer-file with a token file, else none)")
 	flags.StringVar(&f.tokens, "token-file", "", "file of tokens, on each line NAME TOKEN [TENANT]; read again when it changes")
 	flags.BoolVar(&f.anybody, "allow-unauthenticated", false, "listen on a network although anybody who reaches it can submit, read and cancel runs")
-	flags.StringArrayVar(&f.hosts, "allow-host", nil, "name that it may be called by, besides this machine's own; may be repeated")
+	flags.StringArrayVar(&f.hosts, "allow-host", nil, "name that it may be called by, besides its addresses and localhost; may be repeated")
 	flags.StringArrayVar(&f.origins, "allow-origin", nil, "web page that may call it, like http://localhost:6274; may be repeated")
 	flags.StringVar(&f.audit, "audit-log", "", "file to append who called what to")
 	flags.StringSliceVar(&f.expose, "expose", nil, "steps and pipelines that may be submitted, with * at an end (default all)")
@@ -129,6 +130,11 @@ func (a *app) serveSettings(cmd *cobra.Command, f serveFlags) (config.Config, er
 	}
 	if changed("allow-origin") {
 		s.AllowOrigins = f.origins
+	}
+	for flag, names := range map[string][]string{"expose": f.expose, "tools": f.tools} {
+		if changed(flag) && len(config.Names(strings.Join(names, ","))) == 0 {
+			return c, usagef("--%s names nothing; leave it out to have all.", flag)
+		}
 	}
 	if changed("expose") {
 		s.Expose = f.expose
@@ -256,16 +262,18 @@ func (a *app) serve(ctx context.Context, c config.Config, stdio bool) error {
 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	defer context.AfterFunc(ctx, g.Drain)()
+	// What is behind goes on until the last call is answered.
+	behind, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	driven := make(chan error, 1)
 	go func() {
-		err := drive(ctx)
-		if err != nil && ctx.Err() == nil {
+		err := drive(behind)
+		if err != nil && behind.Err() == nil {
 			stop(err) // nothing would be run any more
 		}
 		driven <- err
 	}()
-	go a.refresh(ctx, live, g, log)
+	go a.refresh(behind, live, g, log)
 
 	if stdio {
 		log.Info("serving on standard input and output", "version", version, "engine", a.engine.Name())
@@ -279,7 +287,8 @@ func (a *app) serve(ctx context.Context, c config.Config, stdio bool) error {
 	} else if interrupted {
 		err = nil // it was asked to end
 	}
-	stop(nil)
+	g.Drain()
+	end()
 	if driveErr := <-driven; err == nil && !errors.Is(driveErr, context.Canceled) {
 		err = driveErr
 	}
@@ -456,16 +465,19 @@ func (a *app) serveHTTP(ctx context.Context, c config.Config, g *gateway.Gateway
 		Metrics: metrics, Log: log,
 		Ready: func(ctx context.Context) error {
 			if err := recorder.Err(); err != nil {
-				return fmt.Errorf("the audit log cannot be written: %w", err)
+				return errors.New("the audit log cannot be written")
 			}
 			if since := service.StaleSince(); !since.IsZero() && time.Since(since) > time.Minute {
 				return fmt.Errorf("the cluster has not been heard of since %s", since.Format(time.RFC3339))
 			}
-			_, err := service.Busy(ctx)
-			return err
+			if _, err := service.Busy(ctx); err != nil {
+				log.Warn("the database cannot be read", "err", err)
+				return errors.New("the database cannot be read")
+			}
+			return nil
 		},
 		Pages: map[string]http.Handler{
-			"/metrics":        metrics.Handler(),
+			"/metrics":        ofDefaultTenant(metrics.Handler()),
 			"/tools/list":     page(func(r *http.Request) any { return map[string]any{"tools": g.ListTools(r.Header)} }),
 			"/resources/list": page(func(*http.Request) any { return map[string]any{"resources": g.CatalogResources()} }),
 			"/prompts/list":   page(func(*http.Request) any { return map[string]any{"prompts": g.Prompts()} }),
@@ -487,7 +499,18 @@ func (a *app) serveHTTP(ctx context.Context, c config.Config, g *gateway.Gateway
 	if a.Width > 0 {
 		fmt.Fprintf(a.Err, "serving agents at %s; tell a host with: %s mcp-config --client claude-code --url %s\n", at, a.Program, at)
 	}
-	return d.Serve(ctx, listener, door.Serving{CertFile: s.CertFile, KeyFile: s.KeyFile, Delay: s.DrainDelay})
+	return d.Serve(ctx, listener, door.Serving{CertFile: s.CertFile, KeyFile: s.KeyFile, Delay: s.DrainDelay, Drain: g.Drain})
+}
+
+// ofDefaultTenant keeps figures about all tenants from the others.
+func ofDefaultTenant(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if identity.OfHTTP(r).Tenant != identity.DefaultTenant {
+			http.Error(w, "This page is about all tenants; it takes a token of the tenant "+identity.DefaultTenant+".", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // page is a plain page of JSON.

@@ -87,6 +87,9 @@ func texts(n *definition.Node) []string {
 			out = append(out, text)
 		}
 	}
+	if n.Given() && len(out) == 0 { // none given is all
+		n.Problem(problem.Invalid, "Leave it out to have all, or name some.", "The list is empty.")
+	}
 	return out
 }
 
@@ -103,7 +106,9 @@ func (c *ServeConfig) environment(getenv func(string) string, bad func(name, for
 	}
 	names := func(name string, into *[]string) {
 		if text := getenv(name); text != "" {
-			*into = Names(text)
+			if *into = Names(text); len(*into) == 0 {
+				bad(name, "%q names nothing; leave it unset to have all.", text)
+			}
 		}
 	}
 	if listen := getenv(EnvListen); listen != "" {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -41,13 +42,16 @@ func (g *Gateway) complete(ctx context.Context, req *mcp.CompleteRequest) (*mcp.
 	case "run_id":
 		page, err := g.service.List(ctx, runs.RunFilter{Tenant: who.Tenant, Limit: mostCompletions})
 		if err != nil {
-			return nil, err
+			return nil, g.inside("completing", err)
 		}
 		for _, r := range page.Runs {
 			candidates = append(candidates, string(r.ID))
 		}
 	case "node", "port":
 		candidates = g.partsOf(ctx, who, req)
+	}
+	if name := req.Params.Argument.Name; name == "name" || name == "tool" || name == "pipeline" {
+		candidates = slices.DeleteFunc(candidates, func(c string) bool { return !allowed(g.o.Expose, c) })
 	}
 	out := &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: []string{}}}
 	for _, c := range candidates {

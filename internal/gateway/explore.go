@@ -26,6 +26,7 @@ type planned struct {
 	Gives    []string      `json:"gives,omitempty"`
 	Digest   string        `json:"digest,omitempty"`
 	Problems []mistake     `json:"problems,omitempty"`
+	Others   int           `json:"more_problems,omitempty"`
 	Call     *fixedCall    `json:"call,omitempty"`
 }
 
@@ -41,7 +42,7 @@ type plannedNode struct {
 func (p *planned) Text() string {
 	var b strings.Builder
 	if !p.Sound {
-		f := failed{Error: failedError{Message: p.Tool + " would not be taken:", Problems: p.Problems, Call: p.Call}}
+		f := failed{Error: failedError{Message: p.Tool + " would not be taken:", Problems: p.Problems, More: p.Others, Call: p.Call}}
 		return f.Text()
 	}
 	fmt.Fprintf(&b, "%s is sound. It would run:", p.Tool)
@@ -79,8 +80,8 @@ func (g *Gateway) planRun(ctx context.Context, c *call) (reply, error) {
 		return nil, planErr
 	}
 	if err != nil {
-		f := failureOf(nil, fixable(d, args, err))
-		p.Problems, p.Call = f.Error.Problems, f.Error.Call
+		f := failureOf(nil, g.fixable(d, args, err))
+		p.Problems, p.Others, p.Call = f.Error.Problems, f.Error.More, f.Error.Call
 		return p, nil
 	}
 	p.Sound, p.Digest = true, plan.Digest()
@@ -160,12 +161,14 @@ type foundTool struct {
 }
 
 type foundFit struct {
+	Name     string   `json:"name"`
 	Submit   string   `json:"submit"`
 	Argument string   `json:"argument"`
 	Others   []string `json:"also_needs,omitempty"`
 }
 
 type chained struct {
+	Name   string            `json:"name"`
 	Submit string            `json:"submit"`
 	Takes  map[string]string `json:"takes,omitempty"` // argument → what it is
 	Each   []string          `json:"once_for_each,omitempty"`
@@ -175,7 +178,7 @@ type chained struct {
 func (f *found) Text() string {
 	var b strings.Builder
 	for _, t := range f.Tools {
-		fmt.Fprintf(&b, "%s: %s (%s", t.Submit, t.Title, t.Kind)
+		fmt.Fprintf(&b, "%s: %s (%s", called(t.Submit, t.Name), t.Title, t.Kind)
 		if t.Duration != "" {
 			fmt.Fprintf(&b, ", %s", t.Duration)
 		}
@@ -188,7 +191,7 @@ func (f *found) Text() string {
 	if len(f.Is) > 0 {
 		b.WriteString("The URI is " + strings.Join(f.Is, " or ") + ". It fits:\n")
 		for _, fit := range f.Fits {
-			fmt.Fprintf(&b, "%s as %s", fit.Submit, fit.Argument)
+			fmt.Fprintf(&b, "%s as %s", called(fit.Submit, fit.Name), fit.Argument)
 			if len(fit.Others) > 0 {
 				b.WriteString(", which also needs " + strings.Join(fit.Others, ", "))
 			}
@@ -202,7 +205,7 @@ func (f *found) Text() string {
 			for _, argument := range slices.Sorted(maps.Keys(l.Takes)) {
 				takes = append(takes, argument+" from "+l.Takes[argument])
 			}
-			fmt.Fprintf(&b, " %s(%s) → %s;", l.Submit, strings.Join(takes, ", "), l.Gives)
+			fmt.Fprintf(&b, " %s(%s) → %s;", called(l.Submit, l.Name), strings.Join(takes, ", "), l.Gives)
 		}
 		b.WriteByte('\n')
 	}
@@ -244,9 +247,9 @@ func (g *Gateway) findTools(ctx context.Context, c *call) (reply, error) {
 			f.Is = append(f.Is, strings.TrimSuffix(tf.Type+" in "+tf.Format, " in "))
 			for _, fit := range now.Next(tf.Type, tf.Format) {
 				key := fit.Tool.Name + "." + fit.Input
-				if !seen[key] && g.exposed(fit.Tool.Name) && len(f.Fits) < limit {
+				if !seen[key] && g.callable(fit.Tool.Name) && len(f.Fits) < limit {
 					seen[key] = true
-					f.Fits = append(f.Fits, foundFit{g.submitName(fit.Tool.Name), steps.URIArgument(*steps.FindPort(fit.Tool.Inputs, fit.Input)), argumentsOf(fit.Tool, fit.Others)})
+					f.Fits = append(f.Fits, foundFit{fit.Tool.Name, g.submitName(fit.Tool.Name), steps.URIArgument(*steps.FindPort(fit.Tool.Inputs, fit.Input)), argumentsOf(fit.Tool, fit.Others)})
 				}
 			}
 		}
@@ -276,10 +279,18 @@ func (g *Gateway) findTools(ctx context.Context, c *call) (reply, error) {
 
 // submitName is the tool that submits a step or pipeline here.
 func (g *Gateway) submitName(name string) string {
-	if g.Serves(submitAny) {
-		return submitAny + " " + name
+	if g.byName() {
+		return submitAny
 	}
 	return submitPrefix + name
+}
+
+// called is a tool in a sentence, with what it is to submit.
+func called(submit, name string) string {
+	if submit == submitAny && name != "run" {
+		return submitAny + " of " + name
+	}
+	return submit
 }
 
 // argumentsOf are the arguments by which ports are given.
@@ -294,10 +305,10 @@ func argumentsOf(t *catalog.Tool, ports []string) []string {
 func (g *Gateway) chain(c catalog.Chain) ([]chained, bool) {
 	var out []chained
 	for _, l := range c.Links {
-		if !g.exposed(l.Tool.Name) {
+		if !g.callable(l.Tool.Name) {
 			return nil, false
 		}
-		link := chained{Submit: g.submitName(l.Tool.Name), Gives: l.Output, Takes: map[string]string{}}
+		link := chained{Name: l.Tool.Name, Submit: g.submitName(l.Tool.Name), Gives: l.Output, Takes: map[string]string{}}
 		for _, in := range l.Inputs {
 			argument := steps.URIArgument(*steps.FindPort(l.Tool.Inputs, in.Port))
 			link.Takes[argument] = in.From

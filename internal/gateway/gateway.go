@@ -175,6 +175,23 @@ func (g *Gateway) served(t *tool) bool {
 // exposed reports whether a step or pipeline may be submitted here.
 func (g *Gateway) exposed(name string) bool { return !g.o.ReadOnly && allowed(g.o.Expose, name) }
 
+// callable reports whether there is a tool here that submits it.
+func (g *Gateway) callable(name string) bool {
+	return g.exposed(name) && allowed(g.o.Tools, g.submitName(name))
+}
+
+// byName reports whether one tool submits all steps and pipelines, by their
+// names.
+func (g *Gateway) byName() bool {
+	n := 0
+	for _, t := range g.o.Catalog.Now().Tools() {
+		if g.exposed(t.Name) {
+			n++
+		}
+	}
+	return n > g.o.MostTools
+}
+
 // Serves reports whether there is a tool of that name.
 func (g *Gateway) Serves(name string) bool {
 	g.mu.Lock()

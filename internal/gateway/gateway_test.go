@@ -290,6 +290,20 @@ func TestFewerToolsAreServed(t *testing.T) {
 		if _, rpc := s.ask("tools/call", map[string]any{"name": "submit_say", "arguments": map[string]any{}}, tasksCapability); rpc == nil {
 			t.Error("a hidden tool was called as a task")
 		}
+		// A task is a run: who may not cancel the one may not cancel the other.
+		made, err := s.service.Submit(t.Context(), runs.SubmitRequest{Tenant: "default", Tool: "slow"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, rpc := s.ask("tasks/cancel", map[string]any{"taskId": string(made.Run.ID)}, tasksCapability); rpc == nil {
+			t.Error("a task was cancelled where nothing may be")
+		}
+		if r, err := s.service.Get(t.Context(), "default", made.Run.ID); err != nil || r.CancelRequested {
+			t.Errorf("the run is asked to end: %v, %v", r.CancelRequested, err)
+		}
+		if _, err := s.service.Cancel(t.Context(), "default", made.Run.ID); err != nil {
+			t.Fatal(err)
+		}
 	})
 	t.Run("exposed", func(t *testing.T) {
 		s := newSite(t, nil, func(o *gateway.Options, _ *door.Options) { o.Expose = []string{"say", "up*"} })
@@ -329,7 +343,7 @@ func TestFewerToolsAreServed(t *testing.T) {
 		if got := names(s); !strings.Contains(got, "submit_run") || strings.Contains(got, "submit_say") {
 			t.Errorf("served: %s", got)
 		}
-		has(t, "a search", s.good("find_tools", map[string]any{"query": "upper"}).text(), "submit_run upper")
+		has(t, "a search", s.good("find_tools", map[string]any{"query": "upper"}).text(), "submit_run of upper")
 		a := s.good("submit_run", map[string]any{"tool": "say", "arguments": map[string]any{"text": "x"}, "client_request_id": "r"})
 		if got := s.end(a.string("run_id")); got.string("status") != "succeeded" {
 			t.Errorf("it ended as %s", got.raw)
@@ -446,6 +460,17 @@ func TestSubscribersAreTold(t *testing.T) {
 	if err := session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: uri}); err != nil {
 		t.Fatal(err)
 	}
+	// Who has not subscribed takes nothing from those who have.
+	other, err := mcp.NewClient(&mcp.Implementation{Name: "other", Version: "1"}, nil).Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: s.url + door.Path}, &mcp.ClientSessionOptions{ProtocolVersion: "2025-11-25"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := other.Unsubscribe(t.Context(), &mcp.UnsubscribeParams{URI: uri}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.Close()
 	select {
 	case got := <-updated:
 		if got != uri {

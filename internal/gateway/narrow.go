@@ -22,7 +22,7 @@ const (
 func (g *Gateway) narrow(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		extra := req.GetExtra()
-		if extra == nil || extra.Header == nil || method != "tools/list" && method != "tools/call" {
+		if extra == nil || extra.Header == nil || method != "tools/list" && method != "tools/call" && method != "tasks/cancel" {
 			return next(ctx, method, req)
 		}
 		wanted, readOnly := narrowed(extra.Header)
@@ -37,6 +37,9 @@ func (g *Gateway) narrow(next mcp.MethodHandler) mcp.MethodHandler {
 		}
 		if call, is := req.(*mcp.CallToolRequest); is && !keeps(call.Params.Name) {
 			return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: fmt.Sprintf("unknown tool %.100q", call.Params.Name)}
+		}
+		if method == "tasks/cancel" && !keeps(cancelTool) {
+			return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "this client has asked not to have cancel_run"}
 		}
 		result, err := next(ctx, method, req)
 		if list, is := result.(*mcp.ListToolsResult); is && err == nil {

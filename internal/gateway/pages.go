@@ -63,7 +63,7 @@ func (g *Gateway) page(d *catalog.Tool) *toolPage {
 			p.Graph = compiled.Graph().Mermaid()
 		}
 	}
-	example := &fixedCall{p.Submit, map[string]any{}}
+	example := map[string]any{}
 	for i := range d.Inputs {
 		port := &d.Inputs[i]
 		if port.Optional {
@@ -73,14 +73,14 @@ func (g *Gateway) page(d *catalog.Tool) *toolPage {
 		if port.Many {
 			value = []any{value}
 		}
-		example.Arguments[steps.URIArgument(*port)] = value
+		example[steps.URIArgument(*port)] = value
 	}
 	for i := range d.Params {
 		if param := &d.Params[i]; param.Required() {
-			example.Arguments[param.Name] = "<" + string(param.Type) + ">"
+			example[param.Name] = "<" + string(param.Type) + ">"
 		}
 	}
-	p.Example = example
+	p.Example = g.callOf(d, example)
 	return p
 }
 

@@ -144,7 +144,11 @@ func failureOf(t *tool, err error) *failed {
 	case errors.Is(err, problem.ErrUnavailable), errors.Is(err, problem.ErrLocked),
 		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		f.Error.Code, f.outcome, f.cause = "unavailable", record.Failed, err
-		f.Error.Message += ". Nothing was lost; try the same call again later."
+		f.Error.Message = "This cannot be done now: the store, the database or the cluster does not answer, or is full. The gateway's log says which. Try the same call again later."
+		var repeated *repeatableError
+		if errors.As(err, &repeated) {
+			f.Error.Call = repeated.call
+		}
 	default:
 		// What went wrong inside is for the log: it can name places and
 		// secrets of the machine.
@@ -167,6 +171,15 @@ func argumentPath(path string) string {
 	}
 	return path
 }
+
+// repeatableError is of a call that may have taken effect: it is to be made
+// again as call has it, or it could be two runs.
+type repeatableError struct {
+	error
+	call *fixedCall
+}
+
+func (e *repeatableError) Unwrap() error { return e.error }
 
 // fixableError is what is wrong with a call, and how it could be right.
 type fixableError struct {

@@ -19,6 +19,9 @@ import (
 	"github.com/ligase-bio/ligase/steps"
 )
 
+// cancelTool is the tool that ends runs; tasks are ended with its leave only.
+const cancelTool = "cancel_run"
+
 // mostWait is how long a call may ask to be kept waiting for a run's end:
 // hosts give up on calls after a minute or two.
 const mostWait = 30 // seconds
@@ -46,7 +49,7 @@ func (g *Gateway) runTools() []*tool {
 		object(runID), summarySchema, read(), g.fetchRunSummary)
 	destructive := write()
 	destructive.DestructiveHint = yes()
-	add("cancel_run", "Ends a run for good. What it has committed stays; retry_run goes on with it.",
+	add(cancelTool, "Ends a run for good. What it has committed stays; retry_run goes on with it.",
 		object(runID), submittedSchema, destructive, g.changeRun((*runs.Service).Cancel))
 	add("suspend_run", "Starts nothing new of a run until resume_run; what is at work ends.",
 		object(runID), submittedSchema, write(), g.changeRun((*runs.Service).Suspend))
@@ -145,7 +148,7 @@ func (g *Gateway) statusOf(r runs.Run) *runStatus {
 	now := g.clock()
 	s := &runStatus{
 		aboutRun: aboutRun{r.ID}, Tool: r.Tool.Name, Status: r.State, Progress: r.Progress,
-		Suspended: r.Suspended && !r.State.Terminal(), Ending: r.CancelRequested && !r.State.Terminal(), Waiting: cut(r.Waiting, 160),
+		Suspended: r.Suspended && !r.State.Terminal(), Ending: r.CancelRequested && !r.State.Terminal(), Waiting: cut(plain.Text(r.Waiting), 120),
 	}
 	until := now
 	if !r.FinishedAt.IsZero() {
@@ -163,6 +166,7 @@ func (g *Gateway) statusOf(r runs.Run) *runStatus {
 					s.Error += "[" + string(r.Failure.Index) + "]"
 				}
 			}
+			s.Error = cut(s.Error, 120)
 			s.Next = "Call fetch_run_summary: it says why and what to do."
 		}
 		return s
@@ -243,23 +247,23 @@ func (g *Gateway) summary(ctx context.Context, tenant string, id runs.ID) (*runS
 	}
 	if sum.Error != nil {
 		e := *sum.Error
-		e.LogTail, e.Message = plain.Text(e.LogTail), plain.Text(e.Message)
+		e.LogTail, e.Message = cut(plain.Text(e.LogTail), len(e.LogTail)), cut(plain.Text(e.Message), len(e.Message))
 		sum.Error = &e
 	}
 	sum.Preview = maps.Clone(sum.Preview)
 	for port, lines := range sum.Preview {
 		lines = slices.Clone(lines)
 		for i := range lines {
-			lines[i] = plain.Text(lines[i])
+			lines[i] = cut(plain.Text(lines[i]), len(lines[i]))
 		}
 		sum.Preview[port] = lines
 	}
 	// Only tools that this caller can call.
-	sum.Next = slices.DeleteFunc(slices.Clone(sum.Next), func(n runs.NextStep) bool { return !g.exposed(n.Tool) })
+	sum.Next = slices.DeleteFunc(slices.Clone(sum.Next), func(n runs.NextStep) bool { return !g.callable(n.Tool) })
 	s := &runSummary{Summary: sum}
 	for _, n := range sum.Next {
 		if d, err := g.o.Catalog.Now().Tool(n.Tool); err == nil {
-			s.calls = append(s.calls, fmt.Sprintf("%s(%s=<%s>)", g.submitName(n.Tool), argumentsOf(d, []string{n.Input})[0], n.Output))
+			s.calls = append(s.calls, fmt.Sprintf("%s(%s=<%s>)", called(g.submitName(n.Tool), n.Tool), argumentsOf(d, []string{n.Input})[0], n.Output))
 		}
 	}
 	return s, nil

@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"regexp"
@@ -123,7 +123,9 @@ func (g *Gateway) named(c *call) (*catalog.Tool, *arguments, error) {
 	if v, given := c.args.take("arguments"); given {
 		object, is := v.(map[string]any)
 		if s, text := v.(string); text { // some models write objects so
-			is = json.Unmarshal([]byte(s), &object) == nil && object != nil
+			if decoded, err := decode([]byte(s)); err == nil {
+				object, is = decoded.values, true
+			}
 		}
 		if is {
 			inner.values = object
@@ -339,17 +341,22 @@ func (g *Gateway) start(ctx context.Context, c *call, d *catalog.Tool, args *arg
 		if _, more := g.service.Plan(ctx, req); problem.Of(more) != nil {
 			err = append(problem.Of(err), elsewhere(d, problem.Of(more), problem.Of(err))...).Err()
 		}
-		return runs.Run{}, false, fixable(d, args, err)
+		return runs.Run{}, false, g.fixable(d, args, err)
 	}
 	if id := record.TraceID(ctx); id != "" {
 		req.Labels = map[string]string{runs.LabelTrace: id}
 	}
+	if req.RequestID == "" {
+		req.RequestID = rand.Text() // so that a call that failed half-way can be made again
+	}
 	s, err := g.service.Submit(ctx, req)
+	if ps := problem.Of(err); ps != nil {
+		return runs.Run{}, false, g.fixable(d, args, elsewhere(d, ps, nil).Err())
+	}
 	if err != nil {
-		if ps := problem.Of(err); ps != nil {
-			err = elsewhere(d, ps, nil).Err()
-		}
-		return runs.Run{}, false, fixable(d, args, err)
+		again := maps.Clone(args.values)
+		again[argRequestID] = req.RequestID
+		return runs.Run{}, false, &repeatableError{err, g.callOf(d, again)}
 	}
 	return s.Run, s.Created, nil
 }
@@ -387,7 +394,7 @@ func elsewhere(d *catalog.Tool, found, told problem.Problems) problem.Problems {
 
 // fixable adds to problems the call as it could be: what was right of it, and
 // something to fill in for what is missing.
-func fixable(d *catalog.Tool, args *arguments, err error) error {
+func (g *Gateway) fixable(d *catalog.Tool, args *arguments, err error) error {
 	ps := problem.Of(err)
 	if ps == nil {
 		return err
@@ -435,7 +442,21 @@ func fixable(d *catalog.Tool, args *arguments, err error) error {
 	for _, name := range reserved {
 		keep(name)
 	}
-	return &fixableError{err, &fixedCall{submitPrefix + d.Name, fixed}}
+	return &fixableError{err, g.callOf(d, fixed)}
+}
+
+// callOf is the call that submits a step or pipeline here.
+func (g *Gateway) callOf(d *catalog.Tool, arguments map[string]any) *fixedCall {
+	if !g.byName() {
+		return &fixedCall{submitPrefix + d.Name, arguments}
+	}
+	inner := maps.Clone(arguments)
+	outer := map[string]any{"tool": d.Name, "arguments": inner}
+	if id, given := inner[argRequestID]; given {
+		delete(inner, argRequestID)
+		outer[argRequestID] = id
+	}
+	return &fixedCall{submitAny, outer}
 }
 
 // pollAfter is when to ask after a run again: soon after its start, later as

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/ligase-bio/ligase/internal/gateway/identity"
@@ -22,37 +23,42 @@ type tasks Gateway
 
 // Start implements mcptasks.Backend: what submits a run is a task, if it is
 // taken. A call that is not is answered as any other.
-func (t *tasks) Start(ctx context.Context, req *mcp.CallToolRequest) (*mcptasks.Task, error) {
+func (t *tasks) Start(ctx context.Context, req *mcp.CallToolRequest) (*mcptasks.Task, *mcp.CallToolResult, error) {
 	g := (*Gateway)(t)
 	name := req.Params.Name
 	if !strings.HasPrefix(name, submitPrefix) || !g.Serves(name) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	args, err := decode(req.Params.Arguments)
 	if err != nil {
-		return nil, nil // the tool says what is wrong
+		return nil, result(nil, nil, err), nil
 	}
 	c := &call{who: identity.Of(req.Extra), args: args, req: req}
 	what := strings.TrimPrefix(name, submitPrefix)
 	if name == submitAny {
 		d, inner, err := g.named(c)
 		if err != nil {
-			return nil, nil
+			return nil, result(nil, nil, err), nil
 		}
 		what, args = d.Name, inner
 	}
 	d, err := g.o.Catalog.Now().Tool(what)
 	if err != nil {
-		return nil, nil
+		return nil, result(nil, nil, err), nil
 	}
 	run, _, err := g.start(ctx, c, d, args)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
-		return nil, nil
+		return nil, result(nil, nil, err), nil // not once more as a tool: it may have taken effect
 	}
-	return g.task(ctx, run)
+	task, err := g.task(ctx, run)
+	if err != nil { // it is submitted all the same
+		g.log.Error("a task cannot be told in full", "run_id", run.ID, "err", err)
+		task = &mcptasks.Task{ID: string(run.ID), Status: mcptasks.Working, CreatedAt: run.CreatedAt, UpdatedAt: run.CreatedAt, Poll: 5 * time.Second}
+	}
+	return task, nil, nil
 }
 
 // Get implements mcptasks.Backend.
@@ -62,7 +68,11 @@ func (t *tasks) Get(ctx context.Context, who *mcp.RequestExtra, id string) (*mcp
 	if err != nil {
 		return nil, err
 	}
-	return g.task(ctx, run)
+	task, err := g.task(ctx, run)
+	if err != nil {
+		return nil, g.inside("telling a task", err)
+	}
+	return task, nil
 }
 
 // Answer implements mcptasks.Backend: runs ask nothing.
@@ -73,11 +83,18 @@ func (t *tasks) Answer(ctx context.Context, who *mcp.RequestExtra, id string, _ 
 
 // Cancel implements mcptasks.Backend.
 func (t *tasks) Cancel(ctx context.Context, who *mcp.RequestExtra, id string) error {
+	g := (*Gateway)(t)
 	run, err := t.run(ctx, who, id)
-	if err == nil {
-		_, err = t.service.Cancel(ctx, run.Tenant, run.ID)
+	if err != nil {
+		return err
 	}
-	return err
+	if !g.Serves(cancelTool) {
+		return &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "runs are not cancelled by way of this gateway"}
+	}
+	if _, err := t.service.Cancel(ctx, run.Tenant, run.ID); err != nil {
+		return g.inside("cancelling a task", err)
+	}
+	return nil
 }
 
 func (t *tasks) run(ctx context.Context, who *mcp.RequestExtra, text string) (runs.Run, error) {
@@ -85,7 +102,11 @@ func (t *tasks) run(ctx context.Context, who *mcp.RequestExtra, text string) (ru
 	if err != nil {
 		return runs.Run{}, problem.ErrNotFound
 	}
-	return t.service.Get(ctx, identity.Of(who).Tenant, id)
+	run, err := t.service.Get(ctx, identity.Of(who).Tenant, id)
+	if err != nil && !notFound(err) {
+		err = (*Gateway)(t).inside("looking for a task", err)
+	}
+	return run, err
 }
 
 // task is a run as a task. A run that failed has completed: its summary says

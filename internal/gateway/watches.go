@@ -2,42 +2,51 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/ligase-bio/ligase/internal/gateway/identity"
-	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
 )
 
-// watches tell subscribers that a run has ended. There is one for each
-// resource that somebody has subscribed to.
+// watches tell subscribers that a run has ended. There is one for each run
+// that somebody has subscribed to, until it has ended or nobody is left.
 type watches struct {
 	g      *Gateway
 	ending context.Context // ends with the gateway
 	end    context.CancelFunc
 
-	mu sync.Mutex
-	of map[string]*watch // by URI
+	mu       sync.Mutex
+	of       map[watched]*watch
+	sessions map[*mcp.ServerSession]bool // whose end is waited for
 
 	// listening are the callers of subscriptions/listen, by their sessions:
 	// the SDK subscribes for them without saying who asked.
 	listening sync.Map // *mcp.ServerSession → identity.Principal
 }
 
-type watch struct {
-	subscribers int
-	stop        context.CancelFunc
+type watched struct {
+	tenant string
+	id     runs.ID
 }
 
-// mostWatches bounds the resources that are subscribed to at once.
-const mostWatches = 10_000
+type watch struct {
+	uris map[string]map[*mcp.ServerSession]bool // who has subscribed to what of the run
+	stop context.CancelFunc
+}
+
+// mostWatches bounds the runs that the callers of one tenant subscribe to.
+const mostWatches = 1000
 
 func (w *watches) init(g *Gateway) {
-	w.g, w.of = g, map[string]*watch{}
+	w.g, w.of, w.sessions = g, map[watched]*watch{}, map[*mcp.ServerSession]bool{}
 	w.ending, w.end = context.WithCancel(context.Background())
 }
 
@@ -52,7 +61,12 @@ func (g *Gateway) subscribe(ctx context.Context, req *mcp.SubscribeRequest) erro
 			who = known.(identity.Principal)
 		}
 	}
-	return g.watches.add(ctx, who, req.Params.URI)
+	return g.watches.add(ctx, req.Session, who, req.Params.URI)
+}
+
+func (g *Gateway) unsubscribe(_ context.Context, req *mcp.UnsubscribeRequest) error {
+	g.watches.remove(req.Session, func(uri string) bool { return uri == req.Params.URI })
+	return nil
 }
 
 // remember keeps who listens while they do.
@@ -66,62 +80,126 @@ func (g *Gateway) remember(next mcp.MethodHandler) mcp.MethodHandler {
 	}
 }
 
-func (g *Gateway) unsubscribe(_ context.Context, req *mcp.UnsubscribeRequest) error {
-	g.watches.remove(req.Params.URI)
-	return nil
+// runOf is the run that a resource is of.
+func runOf(uri string) (runs.ID, bool) {
+	u, err := url.Parse(uri)
+	if err != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", false
+	}
+	path := strings.Split(strings.Trim(u.Path, "/"), "/")
+	id, err := runs.ParseID(path[0])
+	return id, err == nil && len(path) >= 2 && slices.Contains([]string{"summary", "outputs", "logs", "graph", "plan"}, path[1])
 }
 
-// add watches the run that a resource is of. Resources of the catalog need no
+// add has a session told of a run's end. Resources of the catalog need no
 // watch: who changes them says so.
-func (w *watches) add(ctx context.Context, who identity.Principal, uri string) error {
-	u, err := url.Parse(uri)
-	if err != nil || !strings.HasPrefix(uri, runsPrefix) {
+func (w *watches) add(ctx context.Context, session *mcp.ServerSession, who identity.Principal, uri string) error {
+	if !strings.HasPrefix(uri, runsPrefix) {
 		return nil
 	}
-	first, _, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
-	id, err := runs.ParseID(first)
-	if err != nil {
+	id, is := runOf(uri)
+	if !is {
 		return noResource(uri, "")
 	}
 	if _, err := w.g.service.Get(ctx, who.Tenant, id); err != nil {
 		if notFound(err) {
 			return noResource(uri, err.Error())
 		}
-		return err
+		return w.g.inside("subscribing", err)
 	}
+	key := watched{who.Tenant, id}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if known := w.of[uri]; known != nil {
-		known.subscribers++
-		return nil
-	}
-	if len(w.of) >= mostWatches {
-		return problem.ErrUnavailable
-	}
-	watching, stop := context.WithCancel(w.ending)
-	w.of[uri] = &watch{subscribers: 1, stop: stop}
-	go func() {
-		defer stop()
-		if _, err := w.g.service.Wait(watching, who.Tenant, id); err != nil {
-			return
+	known := w.of[key]
+	if known == nil {
+		n := 0
+		for other := range w.of {
+			if other.tenant == who.Tenant {
+				n++
+			}
 		}
-		if err := w.g.server.ResourceUpdated(watching, &mcp.ResourceUpdatedNotificationParams{URI: uri}); err != nil {
-			w.g.log.Warn("subscribers could not be told", "uri", uri, "err", err)
+		if n >= mostWatches {
+			return &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "there are subscriptions to as many runs as one tenant may have; unsubscribe from some"}
 		}
-	}()
+		watching, stop := context.WithCancel(w.ending)
+		known = &watch{uris: map[string]map[*mcp.ServerSession]bool{}, stop: stop}
+		w.of[key] = known
+		go w.wait(watching, key, known)
+	}
+	if known.uris[uri] == nil {
+		known.uris[uri] = map[*mcp.ServerSession]bool{}
+	}
+	known.uris[uri][session] = true
+	if !w.sessions[session] {
+		w.sessions[session] = true
+		go func() { // the SDK tells nobody that a session has ended
+			_ = session.Wait()
+			w.mu.Lock()
+			delete(w.sessions, session)
+			w.mu.Unlock()
+			w.remove(session, func(string) bool { return true })
+		}()
+	}
 	return nil
 }
 
-func (w *watches) remove(uri string) {
+// wait tells a run's subscribers when it has ended.
+func (w *watches) wait(ctx context.Context, key watched, it *watch) {
+	defer it.stop()
+	// The SDK knows of a subscription only after it has been admitted.
+	pause := 100 * time.Millisecond
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		_, err := w.g.service.Wait(ctx, key.tenant, key.id)
+		if err == nil {
+			break
+		}
+		if ctx.Err() == nil && pause < time.Minute {
+			w.g.log.Warn("a run that somebody has subscribed to cannot be looked at; trying again", "run_id", key.id, "err", err)
+			pause = max(2*pause, time.Second)
+		}
+	}
+	w.mu.Lock()
+	if w.of[key] == it {
+		delete(w.of, key)
+	}
+	var uris []string
+	for uri := range it.uris {
+		uris = append(uris, uri)
+	}
+	w.mu.Unlock()
+	w.tell(ctx, uris)
+}
+
+func (w *watches) tell(ctx context.Context, uris []string) {
+	for _, uri := range uris {
+		if err := w.g.server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: uri}); err != nil && !errors.Is(err, context.Canceled) {
+			w.g.log.Warn("subscribers could not be told", "uri", uri, "err", err)
+		}
+	}
+}
+
+// remove takes back what a session has subscribed to.
+func (w *watches) remove(session *mcp.ServerSession, which func(uri string) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	known := w.of[uri]
-	if known == nil {
-		return
-	}
-	if known.subscribers--; known.subscribers == 0 {
-		known.stop()
-		delete(w.of, uri)
+	for key, it := range w.of {
+		for uri, sessions := range it.uris {
+			if which(uri) {
+				delete(sessions, session)
+			}
+			if len(sessions) == 0 {
+				delete(it.uris, uri)
+			}
+		}
+		if len(it.uris) == 0 {
+			it.stop()
+			delete(w.of, key)
+		}
 	}
 }
 
@@ -130,9 +208,15 @@ func (w *watches) changed(ctx context.Context) {
 	w.g.mu.Lock()
 	listed := append([]string{catalogURI, typesURI}, w.g.resources...)
 	w.g.mu.Unlock()
-	for _, uri := range listed {
-		if err := w.g.server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: uri}); err != nil {
-			w.g.log.Warn("subscribers could not be told", "uri", uri, "err", err)
-		}
+	w.tell(ctx, listed)
+}
+
+// inside logs an error that is none of the caller's, and gives what the caller
+// is told instead.
+func (g *Gateway) inside(doing string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
+	g.log.Error("a request failed", "doing", doing, "err", err)
+	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: failureOf(nil, err).Error.Message}
 }

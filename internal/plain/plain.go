@@ -122,7 +122,11 @@ func Text(s string) string {
 	b.Grow(len(s))
 	for rest := []byte(s); len(rest) > 0; {
 		if rest[0] == 0x1b {
-			rest = rest[escapeLength(rest):]
+			line := rest
+			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+				line = rest[:end] // a sequence that is never ended does not take the rest
+			}
+			rest = rest[escapeLength(line):]
 			continue
 		}
 		r, n := utf8.DecodeRune(rest)

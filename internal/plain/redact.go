@@ -10,7 +10,7 @@ import (
 // has something to hide.
 var stems = func() (list [][]byte) {
 	for _, s := range []string{"AKIA", "ASIA", "oken", "OKEN", "uthorization", "UTHORIZATION", "assw", "ASSW",
-		"ecret", "ECRET", "_key", "_KEY", "ikey", "IKEY", "iKey", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "sk-", "xox", "eyJ", "earer", "EARER",
+		"ecret", "ECRET", "_key", "_KEY", "-key", "-KEY", "-Key", "ikey", "IKEY", "iKey", "skey", "sKey", "SKEY", "ekey", "eKey", "EKEY", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "sk-", "xox", "eyJ", "earer", "EARER",
 		"://", "ignature=", "redential=", "PRIVATE KEY"} {
 		list = append(list, []byte(s))
 	}
@@ -31,7 +31,7 @@ var rules = sync.OnceValue(func() (list []rule) {
 		{`(?i)(authorization["']?\s*[:=]\s*["']?)(?:(?:bearer|basic|token|digest)\s+)?[^\s"',;]+`, "${1}[redacted]"},
 		{`(?i)(\bbearer\s+)[\w.~+/=-]{8,}`, "${1}[redacted]"},
 		// A value of digits alone stays: "token: 12" is a count far more often than a secret.
-		{`(?i)((?:\b|_)(?:token|password|passwd|secret|secret_?access_?key|access_?key(?:_?id)?|api_?key|private_?key)["']?\s*[:=]\s*["']?)[^\s"',;&]*[^\s"',;&\d][^\s"',;&]*`, "${1}[redacted]"},
+		{`(?i)((?:\b|[_-])(?:token|password|passwd|secret|secret[_-]?access[_-]?key|access[_-]?key(?:[_-]?id)?|api[_-]?key|private[_-]?key)["']?\s*[:=]\s*["']?)[^\s"',;&]*[^\s"',;&\d][^\s"',;&]*`, "${1}[redacted]"},
 		{`([a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+@`, "${1}[redacted]@"},
 		{`(?i)((?:x-amz-)?(?:signature|credential|security-token)=)[\w%+/=-]{8,}`, "${1}[redacted]"},
 		{`-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s]*(?:-----END [A-Z ]*PRIVATE KEY-----)?`, "[redacted private key]"},

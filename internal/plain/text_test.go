@@ -87,6 +87,9 @@ func TestText(t *testing.T) {
 		"JSON":            {`{"password": "correct horse"}`, `{"password": "[redacted] horse"}`},
 		"presigned":       {"GET /k?X-Amz-Signature=abcdef0123&x=1", "GET /k?X-Amz-Signature=[redacted]&x=1"},
 		"a private key":   {"-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nafter", "[redacted private key]\nafter"},
+		"a header":        {"X-API-Key: abcdef123", "X-API-Key: [redacted]"},
+		"camel case":      {"accessKey=AbCdEf123", "accessKey=[redacted]"},
+		"an open escape":  {"a\x1b]0;title\nb\x1b[12\nc", "a\nb\nc"},
 		"tokens of words": {"num_tokens: 12, max token 5", "num_tokens: 12, max token 5"},
 	} {
 		if got := Text(c.in); got != c.want {

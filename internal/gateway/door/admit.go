@@ -56,16 +56,19 @@ func (d *Door) fromHere(next http.Handler) http.Handler {
 }
 
 // hostAllowed: a gateway on this machine goes by this machine's names, one on
-// a network by any unless it has been told which.
+// a network by its addresses and the names that it was told. Where callers
+// show a token, which no page in a browser has, and no names were told, any
+// will do.
 func (d *Door) hostAllowed(hostport string) bool {
 	host := hostOf(hostport)
-	if slices.ContainsFunc(d.o.Hosts, func(h string) bool { return strings.EqualFold(h, host) || strings.EqualFold(h, hostport) }) {
+	if loopback(host) || slices.ContainsFunc(d.o.Hosts, func(h string) bool { return strings.EqualFold(h, host) || strings.EqualFold(h, hostport) }) {
 		return true
 	}
 	if d.o.Loopback {
-		return loopback(host)
+		return false
 	}
-	return len(d.o.Hosts) == 0 || loopback(host)
+	_, err := netip.ParseAddr(host)
+	return err == nil || d.o.Verifier != nil && len(d.o.Hosts) == 0
 }
 
 func (d *Door) originAllowed(origin string, r *http.Request) bool {
@@ -113,9 +116,10 @@ func (d *Door) limited(next http.Handler) http.Handler {
 		l.burst = max(1, int(d.o.Rate))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who := identity.OfHTTP(r).Name
-		if d.o.Verifier == nil {
-			who = hostOf(r.RemoteAddr)
+		who := hostOf(r.RemoteAddr)
+		if d.o.Verifier != nil {
+			p := identity.OfHTTP(r)
+			who = p.Tenant + "/" + p.Name
 		}
 		if wait := l.wait(who); wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))

@@ -37,7 +37,8 @@ type Options struct {
 	// where several replicas answer for each other: there each request must
 	// stand alone.
 	Sessions       bool
-	SessionTimeout time.Duration // of a session that is not used; 0: an hour
+	SessionTimeout time.Duration // of a session that sends nothing; 0: an hour
+	MaxSessions    int           // 0: 2,000
 
 	Verifier identity.Verifier // nil: nobody has to say who they are
 	Loopback bool              // it listens on this machine only: other names than its own are refused
@@ -76,6 +77,9 @@ func New(o Options) (*Door, error) {
 	}
 	if o.SessionTimeout <= 0 {
 		o.SessionTimeout = time.Hour
+	}
+	if o.MaxSessions <= 0 {
+		o.MaxSessions = 2000
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
@@ -126,8 +130,20 @@ func (d *Door) protocol() http.Handler {
 			alone.ServeHTTP(w, r)
 			return
 		}
+		if d.o.Sessions && r.Method == http.MethodPost && r.Header.Get("Mcp-Session-Id") == "" && d.sessions() >= d.o.MaxSessions {
+			w.Header().Set("Retry-After", "60")
+			http.Error(w, "There are as many sessions as there may be. Try again later, or speak the protocol's version 2026-07-28, which has none.", http.StatusServiceUnavailable)
+			return
+		}
 		sessions.ServeHTTP(w, r)
 	}))
+}
+
+func (d *Door) sessions() (n int) {
+	for range d.o.Server.Sessions() {
+		n++
+	}
+	return n
 }
 
 // quiet keeps what the SDK says of each call out of the log.
@@ -233,6 +249,7 @@ func (o *observed) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 type Serving struct {
 	CertFile, KeyFile string        // TLS, when given
 	Delay             time.Duration // for how long to go on taking calls after it has said that it is not ready
+	Drain             func()        // ends what calls wait for, after the delay; may be nil
 	Grace             time.Duration // for calls to end in; 0: 8 s
 }
 
@@ -265,6 +282,9 @@ func (d *Door) drain(server *http.Server, s Serving) error {
 		s.Grace = 8 * time.Second
 	}
 	time.Sleep(s.Delay)
+	if s.Drain != nil {
+		s.Drain()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.Grace)
 	defer cancel()
 	done := make(chan error, 1)
@@ -276,7 +296,7 @@ func (d *Door) drain(server *http.Server, s Serving) error {
 	}
 	for {
 		for session := range d.o.Server.Sessions() {
-			session.Close()
+			go session.Close() // it waits for the session's calls
 		}
 		select {
 		case err := <-done:
@@ -285,7 +305,7 @@ func (d *Door) drain(server *http.Server, s Serving) error {
 				return server.Close()
 			}
 			return err
-		case <-time.After(50 * time.Millisecond): // one may have been opened meanwhile
+		case <-time.After(100 * time.Millisecond): // one may have been opened meanwhile
 		}
 	}
 }

@@ -4,12 +4,21 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -95,8 +104,11 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"another page", here, "127.0.0.1:8414", "https://evil.example.com", 403},
 		{"a page of no origin", here, "127.0.0.1:8414", "null", 403},
 		{"a page that looks alike", here, "127.0.0.1:8414", "http://127.0.0.1:84144", 403},
-		{"on a network, any name", network, "whatever.lab:8414", "", 200},
-		{"on a network, another page", network, "whatever.lab", "https://evil.example.com", 403},
+		{"on a network, its address", network, "10.0.0.1:8414", "", 200},
+		{"on a network, a name that nobody told it", network, "whatever.lab:8414", "", 403},
+		{"on a network, a page of that name", network, "evil.example.com", "http://evil.example.com", 403},
+		{"on a network, another page", network, "10.0.0.1", "https://evil.example.com", 403},
+		{"on a network with names, its address", named, "10.0.0.1:8414", "", 200},
 		{"on a network with names", named, "ligase.lab:8414", "", 200},
 		{"on a network with names, another", named, "evil.example.com", "", 403},
 	} {
@@ -295,5 +307,61 @@ func TestDraining(t *testing.T) {
 	}
 	if _, err := http.Get(url + "/health"); err == nil {
 		t.Error("it still answers")
+	}
+}
+
+func TestTLS(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	cert, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, block := range map[string]*pem.Block{"tls.crt": {Type: "CERTIFICATE", Bytes: cert}, "tls.key": {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := door.New(door.Options{Server: server(t), Loopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- d.Serve(ctx, l, door.Serving{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")})
+	}()
+	trusted := x509.NewCertPool()
+	parsed, err := x509.ParseCertificate(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted.AddCert(parsed)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}}
+	resp, err := client.Do(request("https://"+l.Addr().String()+door.Path, "quick"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || !strings.Contains(string(data), "done") {
+		t.Errorf("over TLS: %v: %s", err, data)
+	}
+	client.CloseIdleConnections()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -32,7 +32,10 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (Principal, error)
 }
 
-const tenantKey = "tenant"
+const (
+	tenantKey = "tenant"
+	nameKey   = "name"
+)
 
 // Require lets only requests through that have a token of somebody's, in
 // which [Of] finds who it is. The others are answered with 401.
@@ -42,7 +45,8 @@ func Require(v Verifier, next http.Handler) http.Handler {
 		if err != nil {
 			return nil, err
 		}
-		return &auth.TokenInfo{UserID: p.Name, Extra: map[string]any{tenantKey: p.Tenant}}, nil
+		// The SDK keeps a session to one UserID: names are a tenant's own.
+		return &auth.TokenInfo{UserID: p.Tenant + "/" + p.Name, Extra: map[string]any{tenantKey: p.Tenant, nameKey: p.Name}}, nil
 	}
 	const challenge = "WWW-Authenticate"
 	guarded := auth.RequireBearerToken(verify, &auth.RequireBearerTokenOptions{AllowMissingExpiration: true})(
@@ -72,5 +76,6 @@ func ofToken(info *auth.TokenInfo) Principal {
 		return Local()
 	}
 	tenant, _ := info.Extra[tenantKey].(string)
-	return Principal{Name: info.UserID, Tenant: tenant}
+	name, _ := info.Extra[nameKey].(string)
+	return Principal{Name: name, Tenant: tenant}
 }

@@ -71,9 +71,10 @@ type Input struct {
 // Backend keeps tasks. A task of somebody else's is [problem.ErrNotFound],
 // word for word as one that does not exist.
 type Backend interface {
-	// Start makes a task of a call. It has been recorded durably when it is
-	// returned. Nil: the call is answered as any other.
-	Start(ctx context.Context, req *mcp.CallToolRequest) (*Task, error)
+	// Start makes a task of a call, which has been recorded durably when it is
+	// returned; or it answers the call at once. Neither: the call is answered
+	// as any other.
+	Start(ctx context.Context, req *mcp.CallToolRequest) (*Task, *mcp.CallToolResult, error)
 
 	Get(ctx context.Context, who *mcp.RequestExtra, id string) (*Task, error)
 
@@ -107,8 +108,13 @@ func Serve(s *mcp.Server, b Backend) error {
 				if !Declared(r) {
 					break
 				}
-				if t, err := b.Start(ctx, r); err != nil || t != nil {
-					return started(t), err
+				switch t, result, err := b.Start(ctx, r); {
+				case err != nil:
+					return nil, err
+				case t != nil:
+					return t.wire("task"), nil
+				case result != nil:
+					return result, nil
 				}
 			case *mcp.ServerRequest[*idParams]:
 				if r.Params == nil {
@@ -236,13 +242,6 @@ func (t *Task) wire(resultType string) *wire {
 		w.TTL = &ms
 	}
 	return w
-}
-
-func started(t *Task) mcp.Result {
-	if t == nil {
-		return nil
-	}
-	return t.wire("task")
 }
 
 func detailed(t *Task) (mcp.Result, error) {

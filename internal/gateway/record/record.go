@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,7 +64,8 @@ type Recorder struct {
 
 	mu    sync.Mutex
 	audit io.Writer
-	lost  error // why the last line of the audit log was not written
+	lost  error  // why the last line of the audit log was not written
+	line  []byte // that line
 }
 
 // New returns a Recorder.
@@ -81,11 +83,27 @@ func New(o Options) *Recorder {
 	return r
 }
 
-// Err is why the audit log cannot be written, while it cannot.
+// Err is why the audit log cannot be written, while it cannot: it tries to
+// write the line that was lost.
 func (r *Recorder) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.lost != nil {
+		r.append(r.line)
+	}
 	return r.lost
+}
+
+// append writes a line, or keeps it with the reason why not.
+func (r *Recorder) append(line []byte) {
+	if _, err := r.audit.Write(line); err != nil {
+		if r.lost == nil {
+			r.log.Error("the audit log cannot be written", "err", err)
+		}
+		r.lost, r.line = err, line
+		return
+	}
+	r.lost, r.line = nil, nil
 }
 
 // Middleware records each request and its outcome. Nothing that it meets, in a
@@ -175,7 +193,13 @@ func (e *entry) about(req mcp.Request) {
 	case *mcp.ReadResourceRequest:
 		e.Resource = clip(r.Params.URI)
 	case *mcp.GetPromptRequest:
-		e.Tool = clip(r.Params.Name)
+		e.Resource = clip("prompt:" + r.Params.Name)
+	case *mcp.SubscribeRequest:
+		e.Resource = clip(r.Params.URI)
+	case *mcp.SubscriptionsListenRequest:
+		if n := r.Params.Notifications; n != nil {
+			e.Resource = clip(strings.Join(n.ResourceSubscriptions, " "))
+		}
 	default:
 		if s, is := req.GetParams().(Subject); is {
 			e.RunID = clip(s.Run())
@@ -227,7 +251,7 @@ func (e *entry) conclude(result mcp.Result, err error) {
 // runs, not lists and greetings.
 func (e *entry) audited() bool {
 	switch e.Method {
-	case "tools/call", "resources/read", "tasks/get", "tasks/cancel", "tasks/update", "resources/subscribe":
+	case "tools/call", "resources/read", "tasks/get", "tasks/cancel", "tasks/update", "resources/subscribe", "subscriptions/listen":
 		return true
 	}
 	return e.Outcome == Panicked
@@ -244,12 +268,5 @@ func (r *Recorder) write(e *entry, at time.Time) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, err := r.audit.Write(append(line, '\n')); err != nil {
-		if r.lost == nil {
-			r.log.Error("the audit log cannot be written", "err", err)
-		}
-		r.lost = err
-		return
-	}
-	r.lost = nil
+	r.append(append(line, '\n'))
 }
