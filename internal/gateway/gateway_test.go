@@ -414,7 +414,7 @@ func TestSubmitsAreTasks(t *testing.T) {
 	}
 
 	// What is not taken is told as to everybody.
-	if bad := start("upper", map[string]any{}); bad["isError"] != true || bad["taskId"] != nil {
+	if bad := start("upper", map[string]any{}); bad["isError"] != true || bad["taskId"] != nil || bad["resultType"] != "complete" || bad["_meta"] == nil {
 		t.Errorf("a bad call: %v", bad)
 	}
 

@@ -114,7 +114,7 @@ func Serve(s *mcp.Server, b Backend) error {
 				case t != nil:
 					return t.wire("task"), nil
 				case result != nil:
-					return result, nil
+					return &answered{result: result}, nil
 				}
 			case *mcp.ServerRequest[*idParams]:
 				if r.Params == nil {
@@ -252,23 +252,45 @@ func detailed(t *Task) (mcp.Result, error) {
 	case Failed:
 		w.Error = t.Error
 	case Completed:
-		result, err := json.Marshal(t.Result)
-		if err != nil {
-			return nil, fmt.Errorf("the result of task %s: %w", t.ID, err)
-		}
-		// Clients want the type of a result in it, here as well; the SDK
-		// writes it only into what it sends itself.
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(result, &fields); err != nil {
-			return nil, fmt.Errorf("the result of task %s: %w", t.ID, err)
-		}
-		fields["resultType"] = json.RawMessage(`"complete"`)
-		if w.Result, err = json.Marshal(fields); err != nil {
+		var err error
+		if w.Result, err = complete(t.Result, nil); err != nil {
 			return nil, fmt.Errorf("the result of task %s: %w", t.ID, err)
 		}
 	}
 	return w, nil
 }
+
+// complete writes a result with its type, which clients want to see; the SDK
+// writes it only into what goes through its own handlers.
+func complete(r *mcp.CallToolResult, meta mcp.Meta) (json.RawMessage, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, err
+	}
+	fields["resultType"] = json.RawMessage(`"complete"`)
+	if len(meta) > 0 {
+		if fields["_meta"], err = json.Marshal(meta); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(fields)
+}
+
+// answered is the answer to a call that came to no task.
+type answered struct {
+	mcp.ResultBase
+	result *mcp.CallToolResult
+}
+
+// MarshalJSON writes it as any answer of a tool.
+func (a *answered) MarshalJSON() ([]byte, error) { return complete(a.result, a.Meta) }
+
+// Answer is what the tool answered, for whoever keeps account of calls.
+func (a *answered) Answer() *mcp.CallToolResult { return a.result }
 
 // ack says that a request about a task was taken.
 type ack struct {

@@ -232,6 +232,9 @@ func (e *entry) conclude(result mcp.Result, err error) {
 	default:
 		e.Outcome = Failed
 	}
+	if a, is := result.(interface{ Answer() *mcp.CallToolResult }); is {
+		result = a.Answer()
+	}
 	r, is := result.(*mcp.CallToolResult)
 	if !is || r == nil {
 		return
