@@ -274,6 +274,15 @@ func (s *Service) Summary(ctx context.Context, tenant string, id ID) (Summary, e
 	if err != nil {
 		return Summary{}, err
 	}
+	// Another replica may have told its caller of the end already. When its
+	// record cannot be read, what is known here is still true.
+	if !run.State.Terminal() {
+		if ended, err := s.adoptEnd(ctx, run); err == nil && ended {
+			if run, err = s.store.Get(ctx, tenant, id); err != nil {
+				return Summary{}, err
+			}
+		}
+	}
 	return s.summaryOf(ctx, run)
 }
 
