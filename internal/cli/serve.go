@@ -381,6 +381,12 @@ func (k *keeper) Cancel(context.Context, runs.ID) error {
 	return nil
 }
 
+// Suspend implements runs.Suspender.
+func (k *keeper) Suspend(context.Context, runs.ID, bool) error {
+	k.kick()
+	return nil
+}
+
 // Events implements runs.EventLister, where the engine does.
 func (k *keeper) Events(ctx context.Context, run runs.Run, limit int) ([]runs.Event, error) {
 	if lister, is := k.Engine.(runs.EventLister); is {
@@ -388,6 +394,12 @@ func (k *keeper) Events(ctx context.Context, run runs.Run, limit int) ([]runs.Ev
 	}
 	return nil, fmt.Errorf("%w: the engine %s has no cluster that could tell anything", problem.ErrRefused, k.Name())
 }
+
+// What an engine can do besides it would hide if it did not do it, too.
+var (
+	_ runs.Suspender   = (*keeper)(nil)
+	_ runs.EventLister = (*keeper)(nil)
+)
 
 func (k *keeper) kick() {
 	select {

@@ -64,6 +64,16 @@ assert.equal(whole.status, 'succeeded');
 assert.match(one(whole.output_uris.best), /^(file|s3):/);
 console.log(`${which}: design_and_fold gave ${one(whole.output_uris.best).split('/').pop()}, ${whole.progress.done}/${whole.progress.total} done`);
 
+// Held runs start nothing; let go, they go on. A client with tasks would wait for the end of this one.
+if (which !== 'tasks') {
+  const { run_id } = (await call('submit_campaign', { length: 40, num_backbones: 2, num_sequences: 2 })).structuredContent;
+  assert.equal((await call('suspend_run', { run_id })).structuredContent.suspended, true);
+  const resumed = await call('resume_run', { run_id });
+  assert.ok(!resumed.isError && !resumed.structuredContent.suspended, resumed.content[0].text);
+  const ending = await call('cancel_run', { run_id });
+  assert.ok(!ending.isError, ending.content[0].text);
+}
+
 const failed = await run('broken', { sequence: 'MQIFVKTLTGKTITLE' });
 assert.equal(failed.status, 'failed');
 assert.equal(failed.error.code, 'exit');
