@@ -192,6 +192,10 @@ func (d *Door) readable(next http.Handler) http.Handler {
 			refuse(w, nil, jsonrpc.CodeInvalidRequest, fmt.Sprintf("the JSON of a request is nested %d deep at most", maxDepth))
 			return
 		}
+		if n := batch(body); n > mostInBatch {
+			refuse(w, nil, jsonrpc.CodeInvalidRequest, fmt.Sprintf("there are %d messages in one request; at most %d are taken", n, mostInBatch))
+			return
+		}
 		// The SDK holds this header against the names of tools, prompts and
 		// resources, but knows no tasks.
 		switch r.Header.Get("Mcp-Method") {
@@ -210,6 +214,22 @@ func (d *Door) readable(next http.Handler) http.Handler {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// mostInBatch is how many messages a request of an old version may have: a
+// limit of requests is one of messages, near enough.
+const mostInBatch = 20
+
+// batch is how many messages a body has.
+func batch(body []byte) int {
+	if body = bytes.TrimLeft(body, " \t\r\n"); len(body) == 0 || body[0] != '[' {
+		return 1
+	}
+	var messages []json.RawMessage
+	if json.Unmarshal(body, &messages) != nil {
+		return 1 // the SDK says what is wrong
+	}
+	return len(messages)
 }
 
 // refuse answers with an error of the protocol.

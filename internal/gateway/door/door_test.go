@@ -151,9 +151,11 @@ func TestWhatIsNotDecoded(t *testing.T) {
 		w    *httptest.ResponseRecorder
 		want int
 	}{
-		"too long":       {post(bytes.Repeat([]byte(" "), 65<<10)), http.StatusRequestEntityTooLarge},
-		"too deep":       {post(deep), http.StatusBadRequest},
-		"a gzip bomb":    {post(bomb.Bytes(), "Content-Encoding", "gzip"), http.StatusUnsupportedMediaType},
+		"too long":    {post(bytes.Repeat([]byte(" "), 65<<10)), http.StatusRequestEntityTooLarge},
+		"too deep":    {post(deep), http.StatusBadRequest},
+		"a gzip bomb": {post(bomb.Bytes(), "Content-Encoding", "gzip"), http.StatusUnsupportedMediaType},
+		"a large batch": {post([]byte("["+strings.TrimSuffix(strings.Repeat(`{"jsonrpc":"2.0","id":1,"method":"ping"},`, 500), ",")+"]"),
+			"Mcp-Protocol-Version", "2025-03-26"), http.StatusBadRequest},
 		"no JSON":        {post([]byte("name=value")), http.StatusBadRequest},
 		"another type":   {post([]byte("{}"), "Content-Type", "text/plain"), http.StatusUnsupportedMediaType},
 		"a wrong method": {post([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + meta + `}}`)), http.StatusBadRequest},
