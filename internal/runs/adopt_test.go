@@ -79,6 +79,31 @@ func tellOf(t *testing.T, s *runs.Service, tenant string, id runs.ID) string {
 	return string(data)
 }
 
+// TestASummaryTellsAnEndThatAnotherReplicaHasTold: a caller that heard of the
+// end from one replica asks another, whose own watch has not.
+func TestASummaryTellsAnEndThatAnotherReplicaHasTold(t *testing.T) {
+	b := newBench(t)
+	first := b.service(b.store())
+	b.reconcile(first)
+	sub, err := first.Submit(t.Context(), call("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := sub.Run.ID
+	other := *b
+	other.engine = newPuppet() // it sees nothing
+	second := other.service(b.store())
+	if sum, err := second.Summary(t.Context(), "t", id); err != nil || sum.Status.Terminal() {
+		t.Fatalf("while it runs the other says %s, %v", sum.Status, err)
+	}
+	b.see(id, 1, runs.Observation{State: runs.Running}, runs.Observation{State: runs.Cancelled})
+	for name, s := range map[string]*runs.Service{"the first": first, "the other": second} {
+		if sum, err := s.Summary(t.Context(), "t", id); err != nil || sum.Status != runs.Cancelled {
+			t.Errorf("when it has ended %s says %s, %v", name, sum.Status, err)
+		}
+	}
+}
+
 // startEnds starts runs that end in every way, and waits for them.
 func startEnds(l *runstest.Lab) (ids []runs.ID) {
 	for _, req := range []runs.SubmitRequest{
