@@ -321,6 +321,22 @@ func (a *app) remote(dataDir string, blobs *uris.Store) (runs.Engine, error) {
 // engineArgs start an engine process that is set up as this one is. What the
 // environment says it says to both.
 func (a *app) engineArgs() ([]string, error) {
+	// Plans carry all that it needs to run them; from the catalog it only
+	// learns what to suggest next.
+	args, err := a.sameSetUp()
+	if err != nil {
+		return nil, err
+	}
+	idle := "10s"
+	if given := a.Env("LIGASE_ENGINE_IDLE"); given != "" {
+		idle = given
+	}
+	return append([]string{"engine", "--idle", idle}, args...), nil
+}
+
+// sameSetUp are the flags that set up another process of this program as this
+// one is, wherever it is started.
+func (a *app) sameSetUp() ([]string, error) {
 	c, err := a.settings()
 	if err != nil {
 		return nil, err
@@ -331,26 +347,20 @@ func (a *app) engineArgs() ([]string, error) {
 			return nil, err
 		}
 	}
-	idle := "10s"
-	if given := a.Env("LIGASE_ENGINE_IDLE"); given != "" {
-		idle = given
-	}
-	args := []string{"engine", "--engine", string(c.Engine), "--data", data, "--idle", idle}
+	args := []string{"--engine", string(c.Engine), "--data", data}
+	paths := [][2]string{}
 	if a.configFile != "" {
-		abs, err := filepath.Abs(a.configFile)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "--config", abs)
+		paths = append(paths, [2]string{"--config", a.configFile})
 	}
-	// Plans carry all that it needs to run them; from the catalog it only
-	// learns what to suggest next.
 	for _, dir := range c.Catalogs {
-		abs, err := filepath.Abs(dir)
+		paths = append(paths, [2]string{"--catalog", dir})
+	}
+	for _, p := range paths {
+		abs, err := filepath.Abs(p[1])
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, "--catalog", abs)
+		args = append(args, p[0], abs)
 	}
 	return args, nil
 }

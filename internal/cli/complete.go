@@ -24,7 +24,7 @@ func (a *app) completeCall(cmd *cobra.Command, args []string, prefix string) ([]
 	var out []string
 	for _, p := range t.Inputs {
 		if strings.HasPrefix(p.Name, prefix) {
-			out = append(out, p.Name+"=@\t"+portType(p))
+			out = append(out, p.Name+"=@\t"+p.Carries())
 		}
 	}
 	for i := range t.Params {

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -125,27 +123,11 @@ func (a *app) startedServer(h host) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := c.Data
-	if data == "" {
-		if data, err = a.usersData(); err != nil {
-			return nil, err
-		}
+	flags, err := a.sameSetUp()
+	if err != nil {
+		return nil, err
 	}
-	args := []string{"serve", "--stdio", "--data", data, "--engine", cmp.Or(string(c.Engine), string(config.Local))}
-	if a.configFile != "" {
-		file, err := filepath.Abs(a.configFile)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "--config", file)
-	}
-	for _, dir := range c.Catalogs {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "--catalog", abs)
-	}
+	args := append([]string{"serve", "--stdio"}, flags...)
 	for _, u := range c.AllowRoots {
 		args = append(args, "--allow-root", u.String())
 	}

@@ -188,29 +188,8 @@ func (a *app) printPlan(p *pipelines.Plan) {
 	c := p.Compiled
 	fmt.Fprintf(a.Out, "%s %s (%s): sound, %d nodes\n\n", c.Tool.Name, c.Tool.Version, c.Tool.Kind, len(c.Nodes))
 	var rows [][]string
-	for _, n := range c.Nodes {
-		step := c.StepOf(n.ID)
-		impl := step.Implementation(n.Implementation)
-		var takes []string
-		for _, b := range n.Inputs {
-			mode := ""
-			switch {
-			case b.Mode == "each":
-				mode = "each "
-			case step.Input(b.Port).Many:
-				mode = "all "
-			}
-			takes = append(takes, mode+b.Port+"="+b.From.String())
-		}
-		times := "once"
-		if dims := c.Graph().Dims(n.ID); len(dims) > 0 {
-			var over []string
-			for _, d := range dims {
-				over = append(over, d.String())
-			}
-			times = "for each " + strings.Join(over, " × ")
-		}
-		rows = append(rows, []string{n.ID, step.Name + "@" + step.Version, n.Implementation, resourceFacts(*impl), times, strings.Join(takes, ", ")})
+	for _, u := range c.Uses() {
+		rows = append(rows, []string{u.Node, u.Step, u.Implementation.Name, resourceFacts(u.Implementation), u.Times, strings.Join(u.Takes, ", ")})
 	}
 	table(a.Out, []string{"NODE", "STEP", "IMPLEMENTATION", "NEEDS", "RUNS", "TAKES"}, rows)
 	fmt.Fprintln(a.Out)
@@ -219,7 +198,7 @@ func (a *app) printPlan(p *pipelines.Plan) {
 		if o.Port.Many {
 			many = ", many"
 		}
-		fmt.Fprintf(a.Out, "gives %s: %s%s, from %s\n", o.Port.Name, portType(o.Port), many, o.From)
+		fmt.Fprintf(a.Out, "gives %s: %s%s, from %s\n", o.Port.Name, o.Port.Carries(), many, o.From)
 	}
 	fmt.Fprintf(a.Out, "longest path: %s\n", strings.Join(c.Graph().CriticalPath(nil), " → "))
 	fmt.Fprintf(a.Out, "digest: %s\n", p.Digest())

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/ligase-bio/ligase/catalog"
@@ -80,7 +79,7 @@ func (a *app) printTool(c *catalog.Catalog, t *catalog.Tool) error {
 			if i == 0 && len(t.Implementations) > 1 {
 				note = " (default)"
 			}
-			fmt.Fprintf(w, "  %s%s  %s\n", impl.Name, note, resourceFacts(impl))
+			fmt.Fprintf(w, "  %s%s  %s\n", impl.Name, note, resourceFacts(&impl))
 			for _, text := range []string{impl.Title, impl.Description} {
 				if text != "" {
 					fmt.Fprintln(w, fill(text, 78, "      "))
@@ -130,82 +129,17 @@ func bindings(n pipelines.Node) string {
 
 func printPorts(w io.Writer, ports []steps.Port) {
 	for _, p := range ports {
-		facts := []string{portType(p)}
-		if p.Many {
-			facts = append(facts, "many")
-		}
-		if p.Optional {
-			facts = append(facts, "optional")
-		}
-		if p.MaxLength > 0 {
-			facts = append(facts, fmt.Sprintf("at most %d long", p.MaxLength))
-		}
-		if p.Inline {
-			facts = append(facts, "may be given inline")
-		}
-		if len(p.Columns) > 0 {
-			facts = append(facts, "columns "+strings.Join(p.Columns, " "))
-		}
-		fmt.Fprintln(w, hang(fmt.Sprintf("  %s  %s", p.Name, strings.Join(facts, ", ")), 78, "      "))
+		fmt.Fprintln(w, hang(fmt.Sprintf("  %s  %s", p.Name, strings.Join(p.Facts(), ", ")), 78, "      "))
 		if p.Description != "" {
 			fmt.Fprintln(w, fill(p.Description, 78, "      "))
 		}
 	}
 }
 
-func portType(p steps.Port) string {
-	if len(p.Formats) == 0 {
-		return p.Type
-	}
-	return p.Type + " in " + strings.Join(p.Formats, " or ")
-}
+func paramFacts(p *steps.Param) string { return strings.Join(append(p.Facts(), p.Standing()), ", ") }
 
-func paramFacts(p *steps.Param) string {
-	kind := string(p.Type)
-	if p.Type == steps.Array {
-		kind = "list of " + string(p.Items)
-	}
-	facts := []string{kind}
-	switch {
-	case p.Minimum != nil && p.Maximum != nil:
-		facts = append(facts, number(*p.Minimum)+"–"+number(*p.Maximum))
-	case p.Minimum != nil:
-		facts = append(facts, "at least "+number(*p.Minimum))
-	case p.Maximum != nil:
-		facts = append(facts, "at most "+number(*p.Maximum))
-	}
-	if len(p.Enum) > 0 {
-		values := make([]string, len(p.Enum))
-		for i, v := range p.Enum {
-			values[i] = v.String()
-		}
-		facts = append(facts, strings.Join(values, " | "))
-	}
-	if p.Unit != "" {
-		facts = append(facts, p.Unit)
-	}
-	switch {
-	case p.Default != nil:
-		facts = append(facts, "default "+p.Default.String())
-	case p.Required():
-		facts = append(facts, "required")
-	default:
-		facts = append(facts, "optional")
-	}
-	return strings.Join(facts, ", ")
-}
-
-func resourceFacts(i steps.Implementation) string {
-	var facts []string
-	if r := i.Resources; true {
-		if r.GPU > 0 {
-			facts = append(facts, strconv.Itoa(r.GPU)+" GPU")
-		}
-		facts = append(facts, number(max(r.CPU, 1))+" CPU")
-		if r.Memory > 0 {
-			facts = append(facts, fmt.Sprintf("%d MiB", r.Memory>>20))
-		}
-	}
+func resourceFacts(i *steps.Implementation) string {
+	facts := i.Needs()
 	if i.Image != "" {
 		facts = append(facts, "image "+i.Image)
 	}

@@ -139,7 +139,7 @@ func (a *arguments) runID() runs.ID {
 	}
 	id, err := runs.ParseID(strings.TrimSpace(text))
 	if err != nil {
-		a.wrong("run_id", problem.Invalid, "Give the run_id that submit_… answered with; list_runs has them.", "%v", err)
+		a.problems = append(a.problems, problem.Of(err)...)
 	}
 	return id
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/ligase-bio/ligase/catalog"
-	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
@@ -90,54 +89,14 @@ func (g *Gateway) planRun(ctx context.Context, c *call) (reply, error) {
 }
 
 func (p *planned) describe(c *pipelines.Compiled) {
-	for _, n := range c.Nodes {
-		if len(p.Nodes) == mostNodes {
-			p.More = len(c.Nodes) - mostNodes
-			break
-		}
-		step := c.StepOf(n.ID)
-		out := plannedNode{Node: n.ID, Step: step.Name + "@" + step.Version, Implementation: n.Implementation, Runs: "once"}
-		if impl := step.Implementation(n.Implementation); impl != nil {
-			out.Needs = needs(impl)
-		}
-		if dims := c.Graph().Dims(n.ID); len(dims) > 0 {
-			var over []string
-			for _, dim := range dims {
-				over = append(over, dim.String())
-			}
-			out.Runs = "for each " + strings.Join(over, " × ")
-		}
-		for _, b := range n.Inputs {
-			mode := ""
-			switch {
-			case b.Mode == dag.Each:
-				mode = "each "
-			case step.Input(b.Port).Many:
-				mode = "all "
-			}
-			out.Takes = append(out.Takes, mode+b.Port+"="+b.From.String())
-		}
-		p.Nodes = append(p.Nodes, out)
+	uses := c.Uses()
+	for _, u := range uses[:min(len(uses), mostNodes)] {
+		p.Nodes = append(p.Nodes, plannedNode{u.Node, u.Step, u.Implementation.Name, u.Times, u.Takes, strings.Join(u.Implementation.Needs(), ", ")})
 	}
+	p.More = len(uses) - len(p.Nodes)
 	for _, o := range c.Outputs {
 		p.Gives = append(p.Gives, o.Port.Name)
 	}
-}
-
-// needs says what an implementation asks of a machine.
-func needs(i *steps.Implementation) string {
-	if i.Template != nil {
-		return "what the cluster's own template says"
-	}
-	var parts []string
-	if i.Resources.GPU > 0 {
-		parts = append(parts, fmt.Sprintf("%d GPU", i.Resources.GPU))
-	}
-	parts = append(parts, fmt.Sprintf("%g CPU", max(i.Resources.CPU, 1)))
-	if i.Resources.Memory > 0 {
-		parts = append(parts, fmt.Sprintf("%d MiB", i.Resources.Memory>>20))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // found is what a search of the catalog gave.
@@ -279,7 +238,7 @@ func (g *Gateway) findTools(ctx context.Context, c *call) (reply, error) {
 
 // submitName is the tool that submits a step or pipeline here.
 func (g *Gateway) submitName(name string) string {
-	if g.byName() {
+	if g.byName.Load() {
 		return submitAny
 	}
 	return submitPrefix + name

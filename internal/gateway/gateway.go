@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -54,6 +55,8 @@ type Gateway struct {
 	clock   func() time.Time
 	server  *mcp.Server
 	watches watches
+
+	byName atomic.Bool // one tool submits all steps and pipelines, by their names
 
 	mu        sync.Mutex
 	tools     map[string]*tool // those served, by name
@@ -178,18 +181,6 @@ func (g *Gateway) exposed(name string) bool { return !g.o.ReadOnly && allowed(g.
 // callable reports whether there is a tool here that submits it.
 func (g *Gateway) callable(name string) bool {
 	return g.exposed(name) && allowed(g.o.Tools, g.submitName(name))
-}
-
-// byName reports whether one tool submits all steps and pipelines, by their
-// names.
-func (g *Gateway) byName() bool {
-	n := 0
-	for _, t := range g.o.Catalog.Now().Tools() {
-		if g.exposed(t.Name) {
-			n++
-		}
-	}
-	return n > g.o.MostTools
 }
 
 // Serves reports whether there is a tool of that name.

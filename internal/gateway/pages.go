@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ligase-bio/ligase/catalog"
@@ -52,7 +51,7 @@ func (g *Gateway) page(d *catalog.Tool) *toolPage {
 	}
 	for i := range d.Implementations {
 		impl := &d.Implementations[i]
-		p.Implementations = append(p.Implementations, pageImplementation{impl.Name, impl.Title, impl.Description, impl.Image, needs(impl), impl.License, impl.Citation})
+		p.Implementations = append(p.Implementations, pageImplementation{impl.Name, impl.Title, impl.Description, impl.Image, strings.Join(impl.Needs(), ", "), impl.License, impl.Citation})
 	}
 	now := g.o.Catalog.Now()
 	if def := now.Pipeline(d.Name); def != nil {
@@ -102,26 +101,19 @@ func (p *toolPage) Markdown() string {
 			if port.Inline {
 				about = strings.TrimSpace(about + " A small one may be given as `" + port.Name + "`, its content.")
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", steps.URIArgument(*port), cell(portFacts(port)), cell(about))
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", steps.URIArgument(*port), cell(strings.Join(port.Facts(), ", ")), cell(about))
 		}
 	}
 	if len(p.params) > 0 {
 		b.WriteString("\n## Parameters\n\n| name | value | default | about |\n|---|---|---|---|\n")
 		for i := range p.params {
 			param := &p.params[i]
-			standard := "optional"
-			switch {
-			case param.Default != nil:
-				standard = param.Default.String()
-			case param.Required():
-				standard = "required"
-			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", param.Name, cell(paramFacts(param)), cell(standard), cell(param.Description))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", param.Name, cell(strings.Join(param.Facts(), ", ")), cell(strings.TrimPrefix(param.Standing(), "default ")), cell(param.Description))
 		}
 	}
 	b.WriteString("\n## Outputs\n\n| name | gives | about |\n|---|---|---|\n")
 	for i := range p.Outputs {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Outputs[i].Name, cell(portFacts(&p.Outputs[i])), cell(p.Outputs[i].Description))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Outputs[i].Name, cell(strings.Join(p.Outputs[i].Facts(), ", ")), cell(p.Outputs[i].Description))
 	}
 	if len(p.Metrics) > 0 {
 		b.WriteString("\n## Metrics\n\n| name | unit | better | about |\n|---|---|---|---|\n")
@@ -145,53 +137,6 @@ func (p *toolPage) Markdown() string {
 	}
 	fmt.Fprintf(&b, "\n## Example\n\n```\n%s\n```\n", p.Example)
 	return b.String()
-}
-
-func portFacts(p *steps.Port) string {
-	s := "`" + p.Type + "`"
-	if len(p.Formats) > 0 {
-		s += " in " + strings.Join(p.Formats, " or ")
-	}
-	if p.Many {
-		s += ", many"
-	}
-	if p.Optional {
-		s += ", optional"
-	}
-	if p.MaxLength > 0 {
-		s += fmt.Sprintf(", at most %d long", p.MaxLength)
-	}
-	if len(p.Columns) > 0 {
-		s += ", with the columns " + strings.Join(p.Columns, ", ")
-	}
-	return s
-}
-
-func paramFacts(p *steps.Param) string {
-	s := string(p.Type)
-	if p.Type == steps.Array {
-		s = "list of " + string(p.Items)
-	}
-	if len(p.Enum) > 0 {
-		var words []string
-		for _, v := range p.Enum {
-			words = append(words, v.String())
-		}
-		s += ": " + strings.Join(words, ", ")
-	}
-	format := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-	switch {
-	case p.Minimum != nil && p.Maximum != nil:
-		s += ", " + format(*p.Minimum) + " to " + format(*p.Maximum)
-	case p.Minimum != nil:
-		s += ", at least " + format(*p.Minimum)
-	case p.Maximum != nil:
-		s += ", at most " + format(*p.Maximum)
-	}
-	if p.Unit != "" {
-		s += ", " + p.Unit
-	}
-	return s
 }
 
 // cell is a text in a table.

@@ -46,7 +46,8 @@ func (g *Gateway) catalogTools(others []*tool) []*tool {
 			exposed = append(exposed, t)
 		}
 	}
-	if len(exposed) > g.o.MostTools {
+	g.byName.Store(len(exposed) > g.o.MostTools)
+	if g.byName.Load() {
 		if t := g.submitRun(); g.served(t) {
 			return []*tool{t}
 		}
@@ -447,7 +448,7 @@ func (g *Gateway) fixable(d *catalog.Tool, args *arguments, err error) error {
 
 // callOf is the call that submits a step or pipeline here.
 func (g *Gateway) callOf(d *catalog.Tool, arguments map[string]any) *fixedCall {
-	if !g.byName() {
+	if !g.byName.Load() {
 		return &fixedCall{submitPrefix + d.Name, arguments}
 	}
 	inner := maps.Clone(arguments)

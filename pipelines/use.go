@@ -1,0 +1,45 @@
+package pipelines
+
+import (
+	"strings"
+
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// Use is what a node of a plan does, in words.
+type Use struct {
+	Node           string
+	Step           string                // name@version
+	Implementation *steps.Implementation // that runs it
+	Times          string                // "once", "for each design.sequences"
+	Takes          []string              // "each sequence=design.sequences"
+}
+
+// Uses are what the nodes do, in order.
+func (c *Compiled) Uses() []Use {
+	list := make([]Use, len(c.Nodes))
+	for i, n := range c.Nodes {
+		step := c.StepOf(n.ID)
+		u := Use{Node: n.ID, Step: step.Name + "@" + step.Version, Implementation: step.Implementation(n.Implementation), Times: "once"}
+		if dims := c.Graph().Dims(n.ID); len(dims) > 0 {
+			var over []string
+			for _, d := range dims {
+				over = append(over, d.String())
+			}
+			u.Times = "for each " + strings.Join(over, " × ")
+		}
+		for _, b := range n.Inputs {
+			mode := ""
+			switch {
+			case b.Mode == dag.Each:
+				mode = "each "
+			case step.Input(b.Port).Many:
+				mode = "all "
+			}
+			u.Takes = append(u.Takes, mode+b.Port+"="+b.From.String())
+		}
+		list[i] = u
+	}
+	return list
+}
