@@ -71,6 +71,36 @@ func TestGatewayOnTwoReplicas(t *testing.T) {
 			t.Error("a caller without a token was answered")
 		}
 	})
+	t.Run("held", func(t *testing.T) {
+		const arguments = `{"length":40,"num_backbones":2,"num_sequences":2,"client_request_id":"held by one"}`
+		run := must(tool(t.Context(), one, "submit_campaign", arguments))(t).RunID
+		must(tool(t.Context(), other, "get_run_status", `{"run_id":"`+run+`"}`))(t) // it looks after the run, too
+		must(tool(t.Context(), one, "suspend_run", `{"run_id":"`+run+`"}`))(t)
+		agree := func(suspended bool) {
+			t.Helper()
+			for _, at := range []string{one, other} {
+				now := told{Suspended: !suspended}
+				for end := time.Now().Add(30 * time.Second); now.Suspended != suspended && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+					now = must(tool(t.Context(), at, "get_run_status", `{"run_id":"`+run+`"}`))(t)
+				}
+				if now.Suspended != suspended || suspended && now.Status == "succeeded" {
+					t.Errorf("%s says of %s: %+v, want suspended %v", at, run, now, suspended)
+				}
+			}
+		}
+		agree(true)
+		time.Sleep(5 * time.Second) // and neither lets it go
+		agree(true)
+		must(tool(t.Context(), other, "resume_run", `{"run_id":"`+run+`"}`))(t)
+		agree(false)
+		status := ""
+		for end := time.Now().Add(5 * time.Minute); status != "succeeded" && time.Now().Before(end); {
+			status = must(tool(t.Context(), one, "get_run_status", `{"run_id":"`+run+`","wait_seconds":20}`))(t).Status
+		}
+		if status != "succeeded" {
+			t.Errorf("%s let go on at the other replica is %s", run, status)
+		}
+	})
 	t.Run("agents", func(t *testing.T) {
 		for _, client := range []string{"v1", "v2", "tasks"} {
 			t.Run(client, func(t *testing.T) {
@@ -187,6 +217,7 @@ func must[T any](v T, err error) func(*testing.T) T {
 type told struct {
 	RunID      string         `json:"run_id"`
 	Status     string         `json:"status"`
+	Suspended  bool           `json:"suspended"`
 	OutputURIs map[string]any `json:"output_uris"`
 }
 

@@ -170,24 +170,36 @@ func (e *Engine) end(r *run, state runs.State, failure *steps.Failure, progress 
 type intent struct {
 	suspended bool
 	shutdown  string
+	hold      string // see holdText
+}
+
+// intentOf is what a Workflow has been told to do.
+func intentOf(s *sighting) intent {
+	return intent{s.suspended, s.shutdown, holdText(s.hold)}
 }
 
 // intent is what the Workflow of a run is to do. The first failure that was
 // not allowed lets what runs end, and nothing new start; Argo would start the
 // items of other lanes.
 func (r *run) intent() intent {
+	want := intent{hold: holdText(r.hold)}
 	switch {
 	case r.cancelled:
-		return intent{shutdown: string(wfv1.ShutdownStrategyTerminate)}
+		want.shutdown = string(wfv1.ShutdownStrategyTerminate)
 	case r.account.Aborted():
 		for _, t := range r.out {
 			if t.running() {
-				return intent{suspended: true}
+				want.suspended = true
+				return want
 			}
 		}
-		return intent{shutdown: string(wfv1.ShutdownStrategyStop)}
+		want.shutdown = string(wfv1.ShutdownStrategyStop)
+	case want.hold == "":
+		want.suspended = r.sent.suspended // nobody asked ligase: it is left as somebody else has put it
+	default:
+		want.suspended = r.hold.Suspended
 	}
-	return intent{suspended: r.held}
+	return want
 }
 
 // enforce tells the Workflow of a run what it is to do, when that is not what
@@ -222,7 +234,11 @@ func (e *Engine) instruct(ctx context.Context, name string, uid types.UID, want 
 	if want.shutdown != "" {
 		spec["shutdown"] = want.shutdown
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid}, "spec": spec})
+	meta := map[string]any{"uid": uid}
+	if want.hold != "" {
+		meta["annotations"] = map[string]string{annotationHold: want.hold}
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": meta, "spec": spec})
 	if err != nil {
 		return err
 	}

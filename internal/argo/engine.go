@@ -114,8 +114,7 @@ func (e *Engine) reserve(job runs.Job) (*run, error) {
 	case job.Generation > r.Generation:
 		return nil, fmt.Errorf("run %s: generation %d has not ended yet: %w", job.ID, r.Generation, problem.ErrUnavailable)
 	}
-	r.held = job.Suspended
-	e.look(r)
+	e.hear(r, job.Hold)
 	return nil, nil
 }
 
@@ -150,14 +149,21 @@ func (e *Engine) Cancel(ctx context.Context, id runs.ID) error {
 
 // Suspend implements runs.Suspender: Argo starts no pods of a Workflow that is
 // suspended.
-func (e *Engine) Suspend(_ context.Context, id runs.ID, suspended bool) error {
+func (e *Engine) Suspend(_ context.Context, id runs.ID, hold runs.Hold) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r := e.runs[id]; r != nil && r.held != suspended {
-		r.held = suspended
-		e.look(r)
+	if r := e.runs[id]; r != nil {
+		e.hear(r, hold)
 	}
 	return nil
+}
+
+// hear takes the store's word on holding a run. Engine.mu is held.
+func (e *Engine) hear(r *run, hold runs.Hold) {
+	if hold.Later(r.hold) {
+		r.hold, r.heldTold = hold, holdText(hold)
+	}
+	e.look(r)
 }
 
 // Run implements runs.Engine. It follows the Workflows of all runs by one

@@ -530,8 +530,8 @@ func TestCancelTerminatesAndSuspendHolds(t *testing.T) {
 			return wf.Spec.Suspend != nil && *wf.Spec.Suspend == want
 		}
 	}
-	for _, want := range []bool{true, true, false, true} {
-		if err := l.engine.Suspend(t.Context(), j.ID, want); err != nil {
+	for i, want := range []bool{true, true, false, true} {
+		if err := l.engine.Suspend(t.Context(), j.ID, hold(want, i)); err != nil {
 			t.Fatal(err)
 		}
 		l.until("suspend", suspended(want))
@@ -556,7 +556,7 @@ func TestCancelTerminatesAndSuspendHolds(t *testing.T) {
 	if s := l.last()["say"]; s.State != runs.Cancelled {
 		t.Errorf("its task is %s", s.State)
 	}
-	if err := errors.Join(l.engine.Cancel(t.Context(), j.ID), l.engine.Suspend(t.Context(), j.ID, true), l.engine.Cancel(t.Context(), "run-000000000000")); err != nil {
+	if err := errors.Join(l.engine.Cancel(t.Context(), j.ID), l.engine.Suspend(t.Context(), j.ID, hold(true, 9)), l.engine.Cancel(t.Context(), "run-000000000000")); err != nil {
 		t.Errorf("after the end: %v", err)
 	}
 }

@@ -25,6 +25,7 @@ func (e *Engine) look(r *run) {
 	e.conclude(r)
 	if !r.over {
 		e.enforce(r)
+		e.tellHold(r)
 		e.tally(r)
 	}
 }

@@ -27,6 +27,7 @@ const (
 	annotationVersion     = "ligase.dev/version"
 	annotationToolVersion = "ligase.dev/tool-version"
 	annotationRoot        = "ligase.dev/root"
+	annotationHold        = "ligase.dev/hold"     // the last word on holding the run; see holdText
 	annotationTrace       = "ligase.dev/trace-id" // that the run was submitted in, if one is known
 )
 

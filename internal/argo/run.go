@@ -41,7 +41,8 @@ type run struct {
 
 	started   bool // Running has been told
 	cancelled bool
-	held      bool // suspended by request
+	hold      runs.Hold // the last word on whether it is suspended
+	heldTold  string    // that word as the store has it
 	over      bool
 
 	sent     intent // what the Workflow was told last
@@ -82,7 +83,7 @@ type attempt struct {
 }
 
 func newRun(job runs.Job) *run {
-	return &run{jobName: jobName{Job: job, name: workflowName(job)}, held: job.Suspended}
+	return &run{jobName: jobName{Job: job, name: workflowName(job)}, hold: job.Hold, heldTold: holdText(job.Hold)}
 }
 
 // ended reports whether nothing more will happen in the cluster.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/uris"
 )
 
@@ -32,7 +33,8 @@ type sighting struct {
 	done      bool   // nothing more will happen
 	shutdown  string // how it was told to end, if it was
 	suspended bool
-	offloaded bool // its nodes are in Argo's database, which the engine cannot read
+	hold      runs.Hold // what ligase was asked last, whichever process of it
+	offloaded bool      // its nodes are in Argo's database, which the engine cannot read
 	created   time.Time
 	tasks     map[dag.Task]*seenTask
 }
@@ -79,6 +81,7 @@ func seen(wf *wfv1.Workflow) (*sighting, error) {
 		done:      wf.Status.Phase.Completed(),
 		shutdown:  string(wf.Spec.Shutdown),
 		suspended: wf.Spec.Suspend != nil && *wf.Spec.Suspend,
+		hold:      holdOf(wf.Annotations[annotationHold]),
 		created:   wf.CreationTimestamp.Time,
 		tasks:     map[dag.Task]*seenTask{},
 	}

@@ -126,7 +126,8 @@ func (e *Engine) adopt(r *run, s *sighting) error {
 		return err
 	}
 	r.uid, r.seen = s.uid, s
-	r.sent = intent{s.suspended, s.shutdown}
+	r.sent = intentOf(s)
+	r.heed(s)
 	r.known = e.options.Now()
 	return nil
 }
@@ -155,7 +156,7 @@ func (e *Engine) create(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
-		r.uid, r.seen, r.sent = s.uid, s, intent{suspended: s.suspended}
+		r.uid, r.seen, r.sent = s.uid, s, intentOf(s)
 		return nil
 	case permanent(err):
 		r.refused = failure(steps.FailUnknown, nil, "This is likely a defect of ligase, or of an admission policy of the cluster.", false,
@@ -224,9 +225,9 @@ func (e *Engine) workflowOf(ctx context.Context, r *run) (*wfv1.Workflow, error)
 	if r.Trace != "" {
 		wf.Annotations[annotationTrace] = r.Trace
 	}
-	if r.Suspended {
-		yes := true
-		wf.Spec.Suspend = &yes
+	if word := holdText(r.hold); word != "" {
+		wf.Annotations[annotationHold] = word
+		wf.Spec.Suspend = &r.hold.Suspended
 	}
 	return wf, nil
 }

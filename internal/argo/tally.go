@@ -63,7 +63,7 @@ func (e *Engine) waitingOf(r *run, running int) string {
 	if running > 0 {
 		return ""
 	}
-	if r.cancelled || r.held && len(r.out) > 0 && r.out[0].last() == nil {
+	if r.cancelled || r.hold.Suspended && len(r.out) > 0 && r.out[0].last() == nil {
 		return "" // of what was asked for the service tells
 	}
 	failed := 0
@@ -84,7 +84,7 @@ func (e *Engine) waitingOf(r *run, running int) string {
 	switch {
 	case failed > 0 && !r.account.Aborted():
 		return "waiting to try " + follow.Count(failed, "failed task") + " again"
-	case r.seen != nil && r.seen.phase == "" && !r.held && !r.seen.created.IsZero() && e.options.Now().Sub(r.seen.created) > slowStart+time.Duration(len(r.Plan.Compiled.Nodes))*slowNode:
+	case r.seen != nil && r.seen.phase == "" && !r.hold.Suspended && !r.seen.created.IsZero() && e.options.Now().Sub(r.seen.created) > slowStart+time.Duration(len(r.Plan.Compiled.Nodes))*slowNode:
 		return "waiting: Argo's workflow controller has not taken it up; see that it runs and looks after the namespace " + e.options.Namespace
 	case r.seen != nil && r.seen.phase == "Pending" && r.seen.message != "":
 		return "waiting: " + r.seen.message

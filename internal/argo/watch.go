@@ -225,6 +225,7 @@ func (e *Engine) take(r *run, s *sighting) {
 		// Whoever terminates a Workflow cancels its run: another gateway that
 		// was asked to, or somebody by hand. A run that failed is stopped.
 		r.cancelled = r.cancelled || s.shutdown == string(wfv1.ShutdownStrategyTerminate)
+		r.heed(s)
 		e.look(r)
 	}
 }

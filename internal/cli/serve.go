@@ -382,7 +382,7 @@ func (k *keeper) Cancel(context.Context, runs.ID) error {
 }
 
 // Suspend implements runs.Suspender.
-func (k *keeper) Suspend(context.Context, runs.ID, bool) error {
+func (k *keeper) Suspend(context.Context, runs.ID, runs.Hold) error {
 	k.kick()
 	return nil
 }

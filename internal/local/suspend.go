@@ -13,11 +13,11 @@ var (
 
 // Suspend implements runs.Suspender. Attempts that are running may end and
 // commit; what is ready, or becomes so, is parked.
-func (e *Engine) Suspend(_ context.Context, id runs.ID, suspended bool) error {
+func (e *Engine) Suspend(_ context.Context, id runs.ID, hold runs.Hold) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r := e.runs[id]; r != nil {
-		e.suspend(r, suspended)
+		e.suspend(r, hold.Suspended)
 	}
 	return nil
 }
@@ -53,8 +53,8 @@ func (e *Engine) enqueue(t *task) {
 
 // Suspend makes sure that an engine process is there; it takes the intent from
 // the store. To hold a run none is needed: without an engine nothing starts.
-func (m *Remote) Suspend(ctx context.Context, _ runs.ID, suspended bool) error {
-	if suspended {
+func (m *Remote) Suspend(ctx context.Context, _ runs.ID, hold runs.Hold) error {
+	if hold.Suspended {
 		return nil
 	}
 	return m.Ensure(ctx)

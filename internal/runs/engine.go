@@ -25,10 +25,10 @@ type Job struct {
 	// Fresh says that this very call has claimed the run, so that nobody else
 	// can have started it: an engine need not look for it first.
 	Fresh bool
-	// Suspended says that nothing of it is to be started until [Suspender]
-	// says otherwise. Submit makes it so, true or false, also of a job that it
-	// finds started.
-	Suspended bool
+	// Hold says whether anything of it is to be started before [Suspender]
+	// says otherwise. Submit makes it so, also of a job that it finds started,
+	// unless a later word reached that one by another process.
+	Hold
 }
 
 // Engine runs plans. There is one of it per process; it serves all runs.
@@ -66,8 +66,9 @@ type Engine interface {
 type Suspender interface {
 	// Suspend keeps anything new of a run from starting, or lets it go on;
 	// attempts that run may end and commit. It is idempotent; for a run that
-	// has ended, or is not known, it is nil.
-	Suspend(ctx context.Context, id ID, suspended bool) error
+	// has ended, or is not known, and for a word that came after a later one,
+	// it is nil.
+	Suspend(ctx context.Context, id ID, hold Hold) error
 }
 
 // EventLister is an engine whose cluster has things to tell of a run itself.
@@ -99,7 +100,7 @@ type LogQuery struct {
 type Sink func(ctx context.Context, batch []Observation) error
 
 // Observation is one change that an engine saw. Exactly one of Task and State
-// is set, or neither for a bare Waiting or Event.
+// is set, or neither for a bare Waiting, Hold or Event.
 type Observation struct {
 	RunID      ID
 	Generation int // observations of an older generation are dropped
@@ -109,6 +110,7 @@ type Observation struct {
 	Failure  *steps.Failure // with Failed
 	Summary  []byte         // with a terminal State: put in by the [Service] on the way to the store, never by an engine
 	Waiting  *string        // set or clear the run's reason for waiting
+	Hold     *Hold          // what another process was asked
 	Progress *Progress      // current counts
 	Task     *TaskStatus    // a task that changed
 	Event    *Event         // to be kept in the run's history

@@ -30,7 +30,7 @@ type file struct {
 	busy       bool // a call to the engine is under way
 	handed     bool
 	cancelSent bool
-	suspended  bool         // as the engine was told last
+	hold       Hold         // as the engine was told last
 	end        *Observation // seen, and not recorded yet
 	failures   int          // in a row
 	next       time.Time    // not before; monotonic
@@ -194,7 +194,7 @@ func notHanded(f *file) bool { return !f.handed }
 // handOverTaken gives a run to the engine that has been taken from the desk.
 func (s *Service) handOverTaken(ctx context.Context, run Run, plan *pipelines.Plan, fresh bool) bool {
 	err := s.submit(ctx, run, plan, fresh)
-	news := s.desk.give(run.ID, err, func(f *file) { f.handed, f.suspended = true, run.Suspended })
+	news := s.desk.give(run.ID, err, func(f *file) { f.handed, f.hold = true, run.Hold })
 	switch {
 	case err == nil:
 		return true
@@ -232,7 +232,7 @@ func (s *Service) submit(ctx context.Context, run Run, plan *pipelines.Plan, fre
 	return s.engine.Submit(ctx, Job{
 		ID: run.ID, Tenant: run.Tenant, Generation: run.Generation, Workflow: run.Workflow,
 		Digest: run.Digest, Plan: plan, Folder: folderOf(run), CreatedAt: run.CreatedAt,
-		Trace: run.Labels[LabelTrace], Fresh: fresh, Suspended: run.Suspended,
+		Trace: run.Labels[LabelTrace], Fresh: fresh, Hold: run.Hold,
 	})
 }
 
@@ -367,11 +367,11 @@ func (s *Service) carryOutCancel(ctx context.Context, r Run) {
 // is not what the engine was told last.
 func (s *Service) carryOutSuspend(ctx context.Context, r Run) {
 	engine, can := s.engine.(Suspender)
-	if !can || !s.desk.take(&r, func(f *file) bool { return f.handed && f.suspended != r.Suspended }) {
+	if !can || !s.desk.take(&r, func(f *file) bool { return f.handed && r.Later(f.hold) }) {
 		return
 	}
-	err := engine.Suspend(ctx, r.ID, r.Suspended)
-	news := s.desk.give(r.ID, err, func(f *file) { f.suspended = r.Suspended })
+	err := engine.Suspend(ctx, r.ID, r.Hold)
+	news := s.desk.give(r.ID, err, func(f *file) { f.hold = r.Hold })
 	if news && ctx.Err() == nil {
 		s.log.Warn("the engine did not suspend or resume a run; trying again", "run", r.ID, "suspend", r.Suspended, "error", err)
 	}

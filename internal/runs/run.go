@@ -44,7 +44,7 @@ type Run struct {
 	State           State
 	Generation      int    // 1, and one more for each retry
 	CancelRequested bool   // the intent; the engine makes it true
-	Suspended       bool   // the intent: nothing new is to start
+	Hold                   // the intent to keep it from going on
 	Waiting         string // why it does not move, when it does not: "waiting: 0/1 nodes have a free nvidia.com/gpu"
 	Failure         *steps.Failure
 	Progress        Progress
@@ -55,6 +55,17 @@ type Run struct {
 	FinishedAt time.Time // zero until terminal
 	UpdatedAt  time.Time
 }
+
+// Hold is an intent to keep a run from going on, or to let it go on, and when
+// that was said last. Several processes may look after a run, each with a store
+// of its own: among them the later word counts.
+type Hold struct {
+	Suspended    bool      // nothing new is to start
+	SuspendAsked time.Time // zero: nobody has said anything
+}
+
+// Later reports whether h was said after what was said before.
+func (h Hold) Later(before Hold) bool { return h.SuspendAsked.After(before.SuspendAsked) }
 
 // Progress counts tasks. Total grows while scatters unfold; Expected is what
 // the plan foresees, 0 when it cannot.

@@ -53,13 +53,13 @@ func (p *puppet) Cancel(_ context.Context, id runs.ID) error {
 	return nil
 }
 
-func (p *puppet) Suspend(_ context.Context, _ runs.ID, suspended bool) error {
+func (p *puppet) Suspend(_ context.Context, _ runs.ID, hold runs.Hold) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refuse != nil {
 		return p.refuse
 	}
-	p.suspends = append(p.suspends, suspended)
+	p.suspends = append(p.suspends, hold.Suspended)
 	return nil
 }
 

@@ -61,8 +61,8 @@ type Store interface {
 	RequestCancel(ctx context.Context, tenant string, id ID) (Run, error)
 
 	// RequestSuspend records the intent to hold a run (true) or to let it go on
-	// (false). It returns the run as it is now; one that has ended, is to be
-	// cancelled, or is to be so already, is returned unchanged.
+	// (false), and when. It returns the run as it is now; one that has ended,
+	// or is to be cancelled, is returned unchanged.
 	RequestSuspend(ctx context.Context, tenant string, id ID, suspended bool) (Run, error)
 
 	// Retry moves a Failed or Cancelled run to Pending with the next

@@ -63,12 +63,17 @@ func (t *tx) apply(batch []runs.Observation, bodies [][]byte) error {
 		if a == nil || o.Generation != a.run.Generation {
 			continue
 		}
-		ended := a.run.State.Terminal()
+		ended, held := a.run.State.Terminal(), a.run.Suspended
 		a.changed = observe(&a.run, o) || a.changed
 		if a.run.State.Terminal() && !ended {
 			// The one place where a run ends, whoever saw it: so the history
 			// has its end exactly once.
 			if err := t.event(a.seq, runs.Event{Time: o.Time, Kind: "finished", Message: endOf(&a.run)}); err != nil {
+				return err
+			}
+		}
+		if a.run.Suspended != held {
+			if err := t.heldEvent(a.seq, a.run.SuspendAsked, a.run.Suspended); err != nil {
 				return err
 			}
 		}
@@ -118,6 +123,9 @@ func observe(r *runs.Run, o *runs.Observation) bool {
 	if o.Waiting != nil && *o.Waiting != r.Waiting {
 		r.Waiting, changed = *o.Waiting, true
 	}
+	if o.Hold != nil && !r.CancelRequested && o.Hold.Later(r.Hold) {
+		r.Hold, changed = *o.Hold, true
+	}
 	if o.State != "" && settled(o.State) > settled(r.State) {
 		r.State, changed = o.State, true
 		if o.State == runs.Running {
@@ -143,9 +151,9 @@ func (t *tx) saveRun(a *applying) error {
 		summary = r.Summary
 	}
 	return t.exec(`UPDATE runs SET state = ?, done = ?, total = ?, failed = ?, skipped = ?, running = ?,
-			started = ?, finished = ?, updated = ?, waiting = ?, failure = ?, summary = ? WHERE seq = ?`,
+			suspended = ?, suspend_asked = ?, started = ?, finished = ?, updated = ?, waiting = ?, failure = ?, summary = ? WHERE seq = ?`,
 		string(r.State), r.Progress.Done, r.Progress.Total, r.Progress.Failed, r.Progress.Skipped, r.Progress.Running,
-		nanos(r.StartedAt), nanos(r.FinishedAt), nanos(r.UpdatedAt), r.Waiting, failure, summary, a.seq)
+		r.Suspended, nanos(r.SuspendAsked), nanos(r.StartedAt), nanos(r.FinishedAt), nanos(r.UpdatedAt), r.Waiting, failure, summary, a.seq)
 }
 
 // task records a task, unless the row is already further on: an end stays, and

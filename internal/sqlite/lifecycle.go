@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
@@ -37,12 +38,12 @@ func (s *Store) Create(ctx context.Context, run runs.Run, plan *pipelines.Plan) 
 			return err
 		}
 		n, err := t.affected(`INSERT INTO runs (id, tenant, request_id, digest, kind, tool, version, workflow, engine, root,
-				state, generation, cancel, suspended, done, total, failed, skipped, running,
+				state, generation, cancel, suspended, suspend_asked, done, total, failed, skipped, running,
 				created, started, finished, updated, compiled, waiting, labels, arguments)
-			VALUES (?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+			VALUES (?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?,?,?, ?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
 			string(run.ID), run.Tenant, run.RequestID, run.Digest, string(run.Tool.Kind), run.Tool.Name, run.Tool.Version,
 			run.Workflow, run.Engine, run.Root.String(),
-			string(run.State), run.Generation, run.CancelRequested, run.Suspended,
+			string(run.State), run.Generation, run.CancelRequested, run.Suspended, nanos(run.SuspendAsked),
 			run.Progress.Done, run.Progress.Total, run.Progress.Failed, run.Progress.Skipped, run.Progress.Running,
 			nanos(run.CreatedAt), nanos(run.StartedAt), nanos(run.FinishedAt), nanos(run.UpdatedAt),
 			compiled, run.Waiting, labels, args)
@@ -167,20 +168,38 @@ func (s *Store) RequestCancel(ctx context.Context, tenant string, id runs.ID) (r
 // RequestSuspend records the intent to hold a run, or to let it go on.
 func (s *Store) RequestSuspend(ctx context.Context, tenant string, id runs.ID, suspended bool) (runs.Run, error) {
 	return s.change(ctx, tenant, id, func(t *tx, seq int64, r *runs.Run) (refusal, err error) {
-		if r.State.Terminal() || r.CancelRequested || r.Suspended == suspended {
+		if r.State.Terminal() || r.CancelRequested {
 			return nil, nil
 		}
 		now := s.clock().UTC()
-		r.Suspended, r.UpdatedAt = suspended, now
-		if err := t.exec("UPDATE runs SET suspended = ?, updated = ? WHERE seq = ?", suspended, nanos(now), seq); err != nil {
+		changed := r.Suspended != suspended
+		// What was said before may have come from a process whose clock is ahead.
+		r.Hold = runs.Hold{Suspended: suspended, SuspendAsked: latest(now, r.SuspendAsked.Add(1))}
+		if changed {
+			r.UpdatedAt = now
+		}
+		if err := t.exec("UPDATE runs SET suspended = ?, suspend_asked = ?, updated = ? WHERE seq = ?",
+			suspended, nanos(r.SuspendAsked), nanos(r.UpdatedAt), seq); err != nil || !changed {
 			return nil, err
 		}
-		kind := "resumed"
-		if suspended {
-			kind = "suspended"
-		}
-		return nil, t.event(seq, runs.Event{Time: now, Kind: kind})
+		return nil, t.heldEvent(seq, now, suspended)
 	})
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// heldEvent tells the run's history that it is held, or goes on.
+func (t *tx) heldEvent(seq int64, at time.Time, suspended bool) error {
+	kind := "resumed"
+	if suspended {
+		kind = "suspended"
+	}
+	return t.event(seq, runs.Event{Time: at, Kind: kind})
 }
 
 // Retry starts the next generation. Tasks that committed stay; the others are
@@ -198,11 +217,11 @@ func (s *Store) Retry(ctx context.Context, tenant string, id runs.ID) (runs.Run,
 			return nil, err
 		}
 		now := s.clock().UTC()
-		r.State, r.CancelRequested, r.Suspended, r.Waiting, r.Failure, r.Summary = runs.Pending, false, false, "", nil, nil
+		r.State, r.CancelRequested, r.Hold, r.Waiting, r.Failure, r.Summary = runs.Pending, false, runs.Hold{}, "", nil, nil
 		r.Generation++
 		r.Progress = runs.Progress{Done: committed, Total: max(committed, r.Progress.Total)}
 		r.StartedAt, r.FinishedAt, r.UpdatedAt = moment(0), moment(0), now
-		if err := t.exec(`UPDATE runs SET state = ?, generation = ?, cancel = 0, suspended = 0, waiting = '', failure = NULL, summary = NULL,
+		if err := t.exec(`UPDATE runs SET state = ?, generation = ?, cancel = 0, suspended = 0, suspend_asked = 0, waiting = '', failure = NULL, summary = NULL,
 				done = ?, total = ?, failed = 0, skipped = 0, running = 0, started = 0, finished = 0, updated = ?
 			WHERE seq = ?`, string(r.State), r.Generation, r.Progress.Done, r.Progress.Total, nanos(now), seq); err != nil {
 			return nil, err

@@ -20,17 +20,17 @@ import (
 
 // runColumns are what scanRun reads, in its order.
 const runColumns = `seq, id, tenant, request_id, digest, kind, tool, version, workflow, engine, root,
-	state, generation, cancel, suspended, done, total, failed, skipped, running,
+	state, generation, cancel, suspended, suspend_asked, done, total, failed, skipped, running,
 	created, started, finished, updated, waiting, labels, failure, summary`
 
 type scanner interface{ Scan(...any) error }
 
 func scanRun(row scanner) (seq int64, r runs.Run, err error) {
 	var root string
-	var created, started, finished, updated int64
+	var asked, created, started, finished, updated int64
 	var labels, failure []byte
 	err = row.Scan(&seq, &r.ID, &r.Tenant, &r.RequestID, &r.Digest, &r.Tool.Kind, &r.Tool.Name, &r.Tool.Version,
-		&r.Workflow, &r.Engine, &root, &r.State, &r.Generation, &r.CancelRequested, &r.Suspended,
+		&r.Workflow, &r.Engine, &root, &r.State, &r.Generation, &r.CancelRequested, &r.Suspended, &asked,
 		&r.Progress.Done, &r.Progress.Total, &r.Progress.Failed, &r.Progress.Skipped, &r.Progress.Running,
 		&created, &started, &finished, &updated, &r.Waiting, &labels, &failure, &r.Summary)
 	if err != nil {
@@ -52,6 +52,7 @@ func scanRun(row scanner) (seq int64, r runs.Run, err error) {
 			return 0, runs.Run{}, fmt.Errorf("failure of run %s: %w", r.ID, err)
 		}
 	}
+	r.SuspendAsked = moment(asked)
 	r.CreatedAt, r.StartedAt, r.FinishedAt, r.UpdatedAt = moment(created), moment(started), moment(finished), moment(updated)
 	return seq, r, nil
 }

@@ -459,6 +459,31 @@ func testSuspend(t *testing.T, s *storeTest) {
 	_, err := s.RequestSuspend(t.Context(), "b", run.ID, false)
 	wantIs(t, err, problem.ErrNotFound)
 
+	// Of what another process was asked the later word counts, and a word that
+	// is said again is a later one, whoever's clock is ahead.
+	said := s.get(t, run).Hold
+	ahead := said.SuspendAsked.Add(time.Hour)
+	for _, told := range []struct {
+		hold, want runs.Hold
+	}{
+		{runs.Hold{Suspended: false, SuspendAsked: said.SuspendAsked.Add(-1)}, said},
+		{runs.Hold{Suspended: false, SuspendAsked: said.SuspendAsked}, said},
+		{runs.Hold{Suspended: false, SuspendAsked: ahead}, runs.Hold{SuspendAsked: ahead}},
+	} {
+		s.apply(t, runs.Observation{RunID: run.ID, Hold: &told.hold})
+		if got := s.get(t, run).Hold; got != told.want {
+			t.Errorf("told %+v it is %+v, want %+v", told.hold, got, told.want)
+		}
+	}
+	for _, suspended := range []bool{false, true} {
+		before := s.get(t, run).Hold
+		again, err := s.RequestSuspend(t.Context(), "a", run.ID, suspended)
+		want(again, err, suspended)
+		if !s.get(t, run).Later(before) {
+			t.Errorf("%+v is not later than %+v", s.get(t, run).Hold, before)
+		}
+	}
+
 	s.apply(t, runs.Observation{RunID: run.ID, State: runs.Running})
 	if _, err := s.RequestCancel(t.Context(), "a", run.ID); err != nil {
 		t.Fatal(err)
@@ -479,7 +504,7 @@ func testSuspend(t *testing.T, s *storeTest) {
 	for _, e := range events {
 		kinds = append(kinds, e.Kind)
 	}
-	if diff := cmp.Diff([]string{"submitted", "suspended", "resumed", "suspended", "cancel_requested", "finished", "retried"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"submitted", "suspended", "resumed", "suspended", "resumed", "suspended", "cancel_requested", "finished", "retried"}, kinds); diff != "" {
 		t.Errorf("events:\n%s", diff)
 	}
 }
