@@ -336,8 +336,8 @@ func (w *workflow) follow() came {
 				}
 			}
 			out.end(e.task, "succeeded")
-			_, counts := tasks.Keep(step, result)
-			change, err = frontier.Succeed(e.task, counts)
+			_, counts, left := tasks.Keep(step, result)
+			change, err = frontier.SucceedBut(e.task, counts, left)
 		}
 		if err != nil {
 			w.t.Fatal(err)

@@ -32,6 +32,10 @@ func (a *attempt) commit(ctx context.Context, c *collected, began time.Time) (*s
 			return nil, a.uploadFailure(ctx, "The store could not be asked for the commit record", err)
 		}
 	}
+	filtered, f := a.filter(c)
+	if f != nil {
+		return nil, a.blame(f)
+	}
 	objects, f := a.upload(ctx, c)
 	if f != nil {
 		return nil, f
@@ -44,6 +48,7 @@ func (a *attempt) commit(ctx context.Context, c *collected, began time.Time) (*s
 		Step: t.Step, Version: t.Version, Implementation: t.Implementation.Name,
 		Outputs:   objects,
 		Metrics:   c.metrics,
+		Filtered:  filtered,
 		StartedAt: a.started,
 		Usage:     a.usage(),
 		Worker:    w.options.Version,
@@ -119,7 +124,7 @@ func (a *attempt) upload(ctx context.Context, c *collected) (map[string][]steps.
 			all[i] = steps.Object{
 				URI: u, Size: staged.Size, SHA256: staged.SHA256,
 				Type: o.port.Type, Format: o.format,
-				Metrics: o.metrics, Preview: o.preview,
+				Metrics: o.metrics, Preview: o.preview, Filtered: o.filtered,
 			}
 			return nil
 		}
