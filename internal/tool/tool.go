@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/ligase-bio/ligase/internal/mol"
 )
@@ -148,3 +149,11 @@ func Mean(x []float64) float64 {
 
 // Round4 rounds to four decimals: more would say that the number means more.
 func Round4(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+
+// FormatNumber writes a number in its shortest form.
+func FormatNumber(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
+		return strconv.FormatInt(int64(x), 10)
+	}
+	return strconv.FormatFloat(x, 'f', -1, 64)
+}
