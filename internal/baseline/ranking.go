@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // What becomes of an item. Every one that was promised ends as one of these.
@@ -58,7 +60,7 @@ func (c criterion) String() string {
 	if c.most {
 		op = "<="
 	}
-	return fmt.Sprintf("%s %s %s", c.column, op, formatNumber(c.limit))
+	return fmt.Sprintf("%s %s %s", c.column, op, tool.FormatNumber(c.limit))
 }
 
 // parseCriterion reads "column>=number" or "column<=number".

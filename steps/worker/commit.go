@@ -190,13 +190,9 @@ func (a *attempt) recordFailure(ctx context.Context, f *steps.Failure) {
 	}
 }
 
-// usage is what the command used: of the leader and those of its descendants
-// that were waited for. Memory is the larger of what the kernel and the census
+// usage is what the commands used: of their leaders and those of the
+// descendants that were waited for. Memory is the larger of what the kernel and the census
 // saw; 0 when the command was too short and too small for both.
 func (a *attempt) usage() steps.Usage {
-	u := &a.ending.usage
-	return steps.Usage{
-		CPUSeconds: time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds(),
-		PeakMemory: max(maxRSS(u), a.peak.Load()),
-	}
+	return steps.Usage{CPUSeconds: a.cpu.Seconds(), PeakMemory: max(a.maxRSS, a.peak.Load())}
 }
