@@ -45,7 +45,10 @@ type Format struct {
 	bare      *bare   // nil: a value is given as the format has it
 	delimiter rune    // of tables: what separates columns; 0: not such a table
 	own       bool    // its type gave it rules or extensions: content can tell it from its parents
+	inherits  bool    // a parent has it, too
 	pos       problem.Pos
+
+	conversions []Conversion // what it can be made into
 }
 
 // NewTypes makes a lattice of lists of types, such as [ParseTypes] gives. It
@@ -140,6 +143,7 @@ func (b *latticeBuilder) place(name string, trail []string) visit {
 			f.Extensions = []string{strings.ReplaceAll(f.Name, "_", ".")}
 		}
 	}
+	b.checkConversions(&t)
 	if len(t.Formats) == 0 && ok {
 		b.problems.Addf(t.Pos, path, problem.Missing, "Add formats, or is: with a type that has some.",
 			"The type %s has no formats.", name)
@@ -164,6 +168,7 @@ func (b *latticeBuilder) inherit(f *Format, inherited []Format) {
 		return
 	}
 	from := inherited[at]
+	f.inherits = true
 	f.own = len(f.rules) > 0 || len(f.Extensions) > 0
 	f.rules = append(slices.Clone(from.rules), f.rules...)
 	f.Text = f.Text || from.Text
@@ -181,6 +186,11 @@ func (b *latticeBuilder) inherit(f *Format, inherited []Format) {
 	}
 	if f.length == nil {
 		f.length = from.length
+	}
+	for _, c := range from.conversions {
+		if !slices.ContainsFunc(f.conversions, func(own Conversion) bool { return own.To == c.To }) {
+			f.conversions = append(f.conversions, c)
+		}
 	}
 	if f.bare == nil {
 		f.bare = from.bare

@@ -198,6 +198,9 @@ func (a *app) printPlan(p *pipelines.Plan) {
 			fmt.Fprintf(a.Out, "keeps of %s: %s\n", c.Nodes[i].ID, t)
 		}
 	}
+	for _, converted := range p.Conversions() {
+		fmt.Fprintln(a.Out, converted)
+	}
 	for _, o := range c.Outputs {
 		many := ""
 		if o.Port.Many {

@@ -178,6 +178,11 @@ func (a *attempt) runParts(ctx context.Context, parts []part) *steps.Failure {
 		if f := a.judge(ctx); f != nil {
 			return f
 		}
+		if done := parts[i].done; done != nil {
+			if f := done(); f != nil {
+				return f
+			}
+		}
 	}
 	return nil
 }
