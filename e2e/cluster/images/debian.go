@@ -126,6 +126,10 @@ func isELF(path string) (bool, error) {
 	return string(magic[:n]) == elf.ELFMAG, nil
 }
 
+// unnamed are libraries that no program names and glibc opens by itself: the
+// unwinder, when a thread ends by pthread_exit. Without it the program aborts.
+var unnamed = map[string]string{"libc.so.6": "libgcc_s.so.1"}
+
 // libraryFolders are where Debian's dynamic loader looks.
 var libraryFolders = []string{"/lib/*-linux-gnu*", "/usr/lib/*-linux-gnu*", "/lib", "/usr/lib"}
 
@@ -152,6 +156,12 @@ func sharedLibraries(programs []string) ([]string, error) {
 		for _, name := range names {
 			if known[name] != "" {
 				continue
+			}
+			if more := unnamed[name]; more != "" && known[more] == "" {
+				if found := find(folders, more, machine); found != "" {
+					known[more] = found
+					pending = append(pending, found)
+				}
 			}
 			found := name // the loader, by its path
 			if !filepath.IsAbs(name) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -187,6 +188,9 @@ func TestAnImageOfDebiansPackagesRuns(t *testing.T) {
 	names, files := untar(t, layer)
 	if list := string(files[strings.TrimPrefix(packageList, "/")].content); !strings.Contains(list, "coreutils ") || !strings.Contains(list, "libc6 ") {
 		t.Errorf("what it is made of: %q", list)
+	}
+	if !slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, "/libgcc_s.so.1") }) {
+		t.Error("a program whose thread ends would abort: libgcc_s.so.1 is missing")
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("only root may run a program with nothing but the image around")
