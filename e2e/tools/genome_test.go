@@ -146,7 +146,7 @@ func (g *genome) effect(chrom string, pos int, alt byte) (gene, consequence, cha
 		case was == is:
 			return one.name, "synonymous", fmt.Sprintf("%d%c", codon+1, was)
 		case codon == 0:
-			return one.name, "start_lost", change
+			return one.name, "start_lost", "" // what comes of it, nobody can tell
 		case was == '*':
 			return one.name, "stop_lost", change
 		case is == '*':

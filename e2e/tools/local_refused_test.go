@@ -116,7 +116,8 @@ func TestToolsRefuseWrongReads(t *testing.T) {
 		{"genes of other names", annotate("genome.fasta", "variants.vcf", "names.gff3"), exitFailed, "The annotation is of another genome: its first sequence is 1, that of the reference chr1"},
 		{"genes not as Ensembl writes them", annotate("genome.fasta", "variants.vcf", "plain.gff3"), exitFailed, "The annotation cannot be used: bcftools csq reads GFF3 as Ensembl writes it"},
 		{"genes without a version", annotate("genome.fasta", "variants.vcf", "genes.gtf.gff3"), exitInvalid, "It has no line ##gff-version 3, so it is no GFF3 file"},
-		{"variants of another reference", annotate("other.fasta", "variants.vcf", "genes.gff3"), exitFailed, "does not match the VCF REF allele at chr"},
+		{"variants of another reference", annotate("other.fasta", "variants.vcf", "genes.gff3"), exitFailed, "The variants were called on another reference: give the one that they were called on."},
+		{"a VCF cut off", annotate("genome.fasta", "cut.vcf", "genes.gff3"), exitFailed, "The VCF file cannot be read: it is cut off or damaged."},
 		{"a reference shorter than a fragment", []string{"simulate_reads", "reference=>tiny\nACGTACGT\n"}, exitFailed, "Every sequence of the reference is shorter than a fragment"},
 	})
 }
