@@ -70,7 +70,7 @@ func (a *attempt) execute(ctx context.Context) (*steps.Result, *steps.Failure) {
 		a.describe(failure)
 		a.recordFailure(ctx, failure)
 	}
-	a.leave(failure != nil && a.worker.options.KeepWork)
+	a.leave(failure != nil && a.worker.options.KeepWork || failure == nil && a.worker.options.KeepDone)
 	return result, failure
 }
 
@@ -110,6 +110,9 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 		return nil, f
 	}
 	argv[0] = path
+	if a.hooks.Command != nil {
+		a.hooks.Command(argv)
+	}
 	a.timings.Stage = time.Since(a.began).Seconds()
 
 	began := time.Now()
