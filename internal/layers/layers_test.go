@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/definition", "uris", "internal/baseline"},
 	{"uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob"},
 	{"uris/drivers", "steps", "internal/config", "internal/gateway/identity", "internal/gateway/mcptasks"},
-	{"steps/worker", "dag", "internal/gateway/record"},
+	{"steps/worker", "dag", "internal/gateway/record", "internal/draft"},
 	{"pipelines", "internal/gateway/door"},
 	{"catalog", "internal/tasks"},
 	{"internal/runs", "internal/pod", "internal/argo/templates"},
