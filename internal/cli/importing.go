@@ -137,21 +137,28 @@ func writeDraft(dir string, d *draft.Draft) (string, error) {
 	return file, f.Close()
 }
 
+// draftJSON is a draft for programs.
+type draftJSON struct {
+	Step       string   `json:"step"`
+	File       string   `json:"file,omitempty"`
+	Definition string   `json:"definition,omitempty"`
+	FillIn     int      `json:"fill_in"`
+	Warnings   []string `json:"warnings"`
+}
+
+func jsonOfDraft(d *draft.Draft) draftJSON {
+	out := draftJSON{Step: d.Name, FillIn: d.Open, Warnings: []string{}}
+	for _, w := range d.Warnings {
+		out.Warnings = append(out.Warnings, strings.TrimSpace(w.String()))
+	}
+	return out
+}
+
 // printDrafts prints what was made for programs.
 func (a *app) printDrafts(drafts []*draft.Draft, dir string) error {
-	type draftJSON struct {
-		Step       string   `json:"step"`
-		File       string   `json:"file,omitempty"`
-		Definition string   `json:"definition,omitempty"`
-		FillIn     int      `json:"fill_in"`
-		Warnings   []string `json:"warnings"`
-	}
 	out := make([]draftJSON, len(drafts))
 	for i, d := range drafts {
-		out[i] = draftJSON{Step: d.Name, FillIn: d.Open, Warnings: []string{}}
-		for _, w := range d.Warnings {
-			out[i].Warnings = append(out[i].Warnings, strings.TrimSpace(w.String()))
-		}
+		out[i] = jsonOfDraft(d)
 		if dir == "" {
 			out[i].Definition = string(d.Text)
 			continue

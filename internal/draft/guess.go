@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"slices"
@@ -64,4 +65,19 @@ func ByName(types *steps.Types, file string) (t steps.TypeFormat, others []strin
 		others = append(others, t.Type)
 	}
 	return found[0], others, true
+}
+
+// ByContent is ByName for a file that can be looked into.
+func ByContent(types *steps.Types, file string, head []byte, whole bool) (t steps.TypeFormat, others []string, guessed bool) {
+	found := types.Guess(file, head, whole)
+	if len(found) == 0 {
+		if bytes.IndexByte(head, 0) >= 0 {
+			return steps.TypeFormat{Type: Fallback.Type, Format: "bytes"}, nil, true
+		}
+		return Fallback, nil, true
+	}
+	for _, t := range found[1:] {
+		others = append(others, t.Type)
+	}
+	return found[0], others, len(others) > 0
 }

@@ -12,6 +12,9 @@ import (
 // The zero value has none.
 type Names struct{ taken map[string]bool }
 
+// Has reports whether a name is taken.
+func (n *Names) Has(name string) bool { return n.taken[Snake(name)] }
+
 // Take gives what is called theirs elsewhere a name of the step's own, each
 // once.
 func (n *Names) Take(theirs string) string {

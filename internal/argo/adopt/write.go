@@ -37,73 +37,33 @@ func (c *converter) write() ([]byte, int) {
 	if len(c.ins) > 0 {
 		w.Line("inputs:")
 		for i := range c.ins {
-			c.writePort(w, &c.ins[i])
+			writePort(w, &c.ins[i])
 		}
 	}
 	if len(c.params) > 0 {
 		w.Line("params:")
 		for i := range c.params {
-			c.writeParam(w, &c.params[i])
+			p := &c.params[i]
+			w.Param(draft.Param{Name: p.name, Type: p.kind, Default: p.value, Enum: p.enum, Description: p.description})
 		}
 	}
 	w.Line("outputs:")
 	for i := range c.outs {
-		c.writePort(w, &c.outs[i])
+		writePort(w, &c.outs[i])
 	}
 	c.writeImplementation(w)
 	return []byte(w.String()), w.Open()
 }
 
-func (c *converter) writePort(w *draft.Writer, p *port) {
-	w.Line("  %s:", p.name)
-	note := ""
-	switch {
-	case p.nothing:
-		note = w.Fill("the template gives nothing")
-	case p.guessed && len(p.others) > 0:
-		note = w.Fill("seen from the file's name; or %s", strings.Join(p.others, ", "))
-	case p.guessed && p.typ == draft.Fallback:
-		note = w.Fill("see `ligase catalog types`")
-	case p.guessed:
-		note = w.Fill("seen from the file's name; is it?")
+func writePort(w *draft.Writer, p *port) {
+	ask := ""
+	if p.nothing {
+		ask = "the template gives nothing"
 	}
-	w.Line("    type: %s%s", p.typ.Type, note)
-	w.Line("    format: %s", p.typ.Format)
-	if p.many {
-		w.Line("    many: true")
-	}
-	if p.optional {
-		w.Line("    optional: true")
-	}
-	w.Description("    ", p.description, "")
-}
-
-func (c *converter) writeParam(w *draft.Writer, p *param) {
-	w.Line("  %s:", p.name)
-	note := ""
-	if p.value == nil && len(p.enum) == 0 {
-		note = w.Fill("string, integer, number or boolean")
-	}
-	w.Line("    type: %s%s", p.kind, note)
-	if p.value != nil {
-		w.Line("    default: %s", p.literal(*p.value))
-	}
-	if len(p.enum) > 0 {
-		values := make([]string, len(p.enum))
-		for i, e := range p.enum {
-			values[i] = p.literal(e)
-		}
-		w.Line("    enum: [%s]", strings.Join(values, ", "))
-	}
-	w.Description("    ", p.description, "")
-}
-
-// literal is a value as YAML has it.
-func (p *param) literal(text string) string {
-	if p.kind == steps.String {
-		return draft.Quoted(text)
-	}
-	return text
+	w.Port(draft.Port{
+		Name: p.name, Type: p.typ, Others: p.others, Guessed: p.guessed, Ask: ask,
+		Many: p.many, Optional: p.optional, Description: p.description,
+	})
 }
 
 func (c *converter) writeImplementation(w *draft.Writer) {
