@@ -170,7 +170,7 @@ func TestReadLine(t *testing.T) {
 func TestWhatIsNoCommand(t *testing.T) {
 	for line, want := range map[string]string{
 		`| a`: "no program before", `a |`: "ends without a program", `a >`: "no file follows", `a > | b`: "no file follows",
-		`X=1`: "names no program", `ls *.fa`: "pattern *.fa", `> a`: "ends without a program",
+		`X=1`: "names no program", `ls *.fa`: "pattern *.fa", `> a`: "ends without a program", `a '${inputs.x}'`: "looks like a reference",
 	} {
 		words, err := draft.ReadLine(line)
 		if err != nil {
