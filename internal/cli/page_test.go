@@ -13,6 +13,7 @@ import (
 
 var (
 	pageFence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```")
+	columns   = regexp.MustCompile(`  +`)
 	pageFile  = regexp.MustCompile(`^(?:#!.*\n)?# ([a-z][a-z0-9_/.-]*/[a-z0-9_.-]+)\n`)
 )
 
@@ -80,11 +81,12 @@ func typedLine(line string) string {
 	return show + line + "\n"
 }
 
-// printed reports whether a line was printed, with anything for each ….
+// printed reports whether a line was printed, with anything for each … and
+// columns as wide as they are.
 func printed(out []byte, line string) bool {
 	parts := strings.Split(line, "…")
 	for i := range parts {
-		parts[i] = regexp.QuoteMeta(parts[i])
+		parts[i] = columns.ReplaceAllString(regexp.QuoteMeta(parts[i]), "  +")
 	}
 	return regexp.MustCompile(strings.Join(parts, ".*")).Match(bytes.ReplaceAll(out, []byte("\r"), nil))
 }

@@ -89,8 +89,8 @@ func (t *trial) readLog(ctx context.Context) error {
 		}
 	}
 	r.logBytes, r.logLines = int64(len(log)), bytes.Count(log, []byte("\n"))
-	if r.argv == nil {
-		return nil // nothing ran
+	if r.failure != nil {
+		return nil // it may not have come to what the patterns are for
 	}
 	if t.impl.Progress != "" && r.progress.Reports == 0 {
 		pattern := regexp.MustCompile(t.impl.Progress) // it has been checked
@@ -104,12 +104,10 @@ func (t *trial) readLog(ctx context.Context) error {
 			t.note("progress", problem.Unreachable, "Mend the pattern, or remove it.", "The pattern matched no line of the log. Its last line: %q.", plain.Line(lastLine(log)))
 		}
 	}
-	if r.failure == nil {
-		for i, f := range t.impl.Failures {
-			if line := matching(log, regexp.MustCompile(f.Pattern)); line != "" {
-				t.note(fmt.Sprintf("failures[%d]", i), problem.Invalid, "Make the pattern tell more: another failure would be blamed on it.",
-					"The pattern for %s matches %q, and nothing had failed.", f.Code, line)
-			}
+	for i, f := range t.impl.Failures {
+		if line := matching(log, regexp.MustCompile(f.Pattern)); line != "" {
+			t.note(fmt.Sprintf("failures[%d]", i), problem.Invalid, "Make the pattern tell more: another failure would be blamed on it.",
+				"The pattern for %s matches %q, and nothing had failed.", f.Code, line)
 		}
 	}
 	return nil

@@ -74,7 +74,12 @@ func (a *app) printTrial(t *trial) {
 		words := make([]string, len(t.first.argv))
 		for i, word := range t.first.argv {
 			// The folder is gone when this is read; what lies in it is told.
-			words[i] = quoted(strings.ReplaceAll(word, t.attempt(&t.first)+"/", ""))
+			word = strings.ReplaceAll(word, t.attempt(&t.first)+"/", "")
+			// A script of many lines is the definition's to show.
+			if line, _, more := strings.Cut(word, "\n"); more {
+				word = line + " …"
+			}
+			words[i] = quoted(word)
 		}
 		fmt.Fprintf(a.Out, "command\n  %s\n", strings.Join(words, " "))
 	}
@@ -134,7 +139,7 @@ func (a *app) printUse(t *trial) {
 	fmt.Fprintf(a.Out, "  exit code 0 after %s of %s; %s CPU; %s; %s printed\n",
 		took(seconds(result.Timings.Run)), limit, took(seconds(result.Usage.CPUSeconds)), memory, counted(t.first.logLines, "line"))
 	if p := t.first.progress; p.Reports > 0 {
-		fmt.Fprintf(a.Out, "  progress was told %d times, at the end %.0f %%\n", p.Reports, 100*p.Last)
+		fmt.Fprintf(a.Out, "  progress was told %s, at the end %.0f %%\n", counted(p.Reports, "time"), 100*p.Last)
 	}
 }
 
