@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/internal/draft"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
@@ -25,7 +26,7 @@ func (a *app) newCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.newStepCommand())
+	cmd.AddCommand(a.newStepCommand(), a.newPipelineCommand())
 	return cmd
 }
 
@@ -104,11 +105,8 @@ func completeCommandLine(_ *cobra.Command, args []string, _ string) ([]string, c
 // newStep writes the definition of a step that is begun.
 func (a *app) newStep(name string, words []draft.Word, dir string) error {
 	c := a.catalogOrWarn()
-	if !steps.ValidName(name) {
-		return usagef("%q cannot name a step: use lower-case letters, digits and _, a letter first, at most 40 characters, like %s.", name, draft.Snake(name))
-	}
-	if t, err := c.Tool(name); err == nil {
-		return fmt.Errorf("%s: %w: the catalog has a %s of that name (%s). Choose another, like my_%s", name, problem.ErrConflict, t.Kind, t.Origin, name)
+	if err := freeName(c, name); err != nil {
+		return err
 	}
 	made, samples := draft.Blank(name), []draft.Sample(nil)
 	if len(words) > 0 {
@@ -142,6 +140,18 @@ func (a *app) newStep(name string, words []draft.Word, dir string) error {
 		fmt.Fprintln(a.Err, w)
 	}
 	fmt.Fprintf(a.Out, "%s  %s\nnext\n  %s\n  %s validate %s\n", file, toFill(made), try, a.Program, quoted(dir))
+	return nil
+}
+
+// freeName refuses what no definition can be named, and what one is named
+// already.
+func freeName(c *catalog.Catalog, name string) error {
+	if !steps.ValidName(name) {
+		return usagef("%q cannot name a step or pipeline: use lower-case letters, digits and _, a letter first, at most 40 characters, like %s.", name, draft.Snake(name))
+	}
+	if t, err := c.Tool(name); err == nil {
+		return fmt.Errorf("%s: %w: the catalog has a %s of that name (%s). Choose another, like my_%s", name, problem.ErrConflict, t.Kind, t.Origin, name)
+	}
 	return nil
 }
 

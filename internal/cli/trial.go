@@ -185,6 +185,9 @@ func (a *app) prepare(ctx context.Context, t *trial, pairs []string, call callFl
 	}
 	t.impl = &t.task.Implementation
 	t.grant()
+	if t.impl.Image != "" {
+		t.note("image", problem.Unreachable, "Try it in there, too.", "What was run is what this machine has, not its image %s.", t.impl.Image)
+	}
 	t.worker, err = worker.New(worker.Options{
 		Store: t.blobs, WorkDir: filepath.Join(t.folder, "work"),
 		Self: self, Version: version, KeepWork: true, KeepDone: true,

@@ -74,6 +74,7 @@ func TestCommandLines(t *testing.T) {
 		{"two", `paste a.csv b.csv`, "table=a.csv table_2=b.csv"},
 		{"existing", `bcftools view -O v -o done.vcf done.vcf`, "variants=done.vcf"},
 		{"named", `score --reference model.pdb --model=model.pdb --scale -1.5 --mode fast --verbose`, "reference=model.pdb model=model.pdb"},
+		{"words", `tool --ref-fasta ref.fa --structures=model.pdb --quick prot.fasta --in-table gone.csv --log run.log`, "ref_fasta=ref.fa structures=model.pdb sequence_set=prot.fasta in_table=gone.csv"},
 		{"binary", `strings blob`, "input=blob"},
 		{"hostile", `tool --text '$(work) it'\''s; rm -rf "x"' prot.fasta '' '#not' "a b" && tool2 '$(params.x)' > out.txt`, "sequence_set=prot.fasta"},
 		{"own_program", `./count.py no-such-file.pdb out.pdb`, "structure=no-such-file.pdb"},

@@ -17,7 +17,6 @@ var (
 	// file, a folder or the beginning of names.
 	outFlag    = regexp.MustCompile(`^(o|out|output|.*out|out(put)?[-_]?(file|dir|folder|path|prefix|name)|(out(put)?)[-_].*)$`)
 	folderFlag = regexp.MustCompile(`(dir|folder)$`)
-	inFlag     = regexp.MustCompile(`^(i|in|input|in(put)?[-_].*|.*(ref|reference|query|target|fasta|fastq|seqs?|sequences?|pdb|structure|model|template|ligand|receptor|genome|reads?|bam|vcf|bed|db|file))$`)
 	seedFlag   = regexp.MustCompile(`^(random[-_]?)?seed$`)
 	cpuFlag    = regexp.MustCompile(`^(n|num[-_]?)?(threads?|cpus?|cores?|jobs|procs?)$|^nproc$`)
 
@@ -83,6 +82,31 @@ func (r *reader) positional(text string, another bool) element {
 	return e
 }
 
+// inWords are words of flags whose value a command reads.
+var inWords = []string{"i", "in", "input", "infile", "ref", "reference", "query", "target", "db", "model", "template", "file"}
+
+// namesInput reports whether a flag, in small letters, is named like something
+// to be read: in general, or after a type or format of the catalog.
+func (r *reader) namesInput(flag string) bool {
+	for _, word := range strings.FieldsFunc(flag, func(c rune) bool { return c == '-' || c == '_' }) {
+		one := strings.TrimSuffix(word, "s")
+		if slices.Contains(inWords, one) {
+			return true
+		}
+		for _, name := range r.c.Types.Names() {
+			if parts := strings.Split(name, "."); slices.Contains(parts, word) || slices.Contains(parts, one) {
+				return true
+			}
+			for _, f := range r.c.Types.Lookup(name).Formats {
+				if f.Name == one || slices.Contains(f.Extensions, one) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // value is the value of a flag, which is as it was typed.
 func (r *reader) value(typed, text string) element {
 	f := r.c.Look(text)
@@ -93,7 +117,7 @@ func (r *reader) value(typed, text string) element {
 	case outFlag.MatchString(name) && (isFile || f.There || strings.HasSuffix(text, "/") || flag == "o" || folderFlag.MatchString(name) || strings.HasSuffix(name, "prefix")):
 		return r.outputOf(name, text, f)
 	case f.There && !f.Folder:
-		if !inFlag.MatchString(name) || len(name) < 2 {
+		if !r.namesInput(name) || len(name) < 2 {
 			flag = "" // it may be one without a value
 		}
 		return r.input(flag, text, f)
@@ -104,10 +128,12 @@ func (r *reader) value(typed, text string) element {
 		return literal(text)
 	case numberWord.MatchString(text):
 		return r.param(typed, text, "")
-	case isFile && inFlag.MatchString(name):
+	case isFile && r.namesInput(name):
 		return r.input(flag, text, f)
 	case isFile:
-		return r.outputOf(name, text, f)
+		e := r.outputOf(name, text, f)
+		r.outs[len(r.outs)-1].Ask = "taken for an output, as there is no such file; is it?"
+		return e
 	case strings.Contains(text, "/") && !strings.Contains(text, "://"):
 		return r.folder(text, f)
 	}
