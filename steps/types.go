@@ -44,12 +44,17 @@ type Format struct {
 	length    *length // nil: nothing to count
 	bare      *bare   // nil: a value is given as the format has it
 	delimiter rune    // of tables: what separates columns; 0: not such a table
+	anything  bool    // it has neither rules nor extensions
 	own       bool    // its type gave it rules or extensions: content can tell it from its parents
 	inherits  bool    // a parent has it, too
 	pos       problem.Pos
 
 	conversions []Conversion // what it can be made into
 }
+
+// Anything reports whether a file can be of the format whatever its name ends
+// in and whatever it holds: the definition has neither rules nor extensions.
+func (f *Format) Anything() bool { return f.anything }
 
 // NewTypes makes a lattice of lists of types, such as [ParseTypes] gives. It
 // always returns one: types with problems are left out, so that checking can
@@ -141,6 +146,7 @@ func (b *latticeBuilder) place(name string, trail []string) visit {
 	for i := range t.Formats {
 		if f := &t.Formats[i]; len(f.Extensions) == 0 {
 			f.Extensions = []string{strings.ReplaceAll(f.Name, "_", ".")}
+			f.anything = len(f.rules) == 0
 		}
 	}
 	b.checkConversions(&t)

@@ -18,9 +18,14 @@ type callFlags struct {
 }
 
 func (f *callFlags) register(cmd *cobra.Command) {
+	f.registerArguments(cmd)
+	cmd.Flags().StringArrayVar(&f.implementations, "impl", nil, "choose an implementation: step=name or node=name; may be repeated")
+}
+
+// registerArguments registers the flags that give arguments.
+func (f *callFlags) registerArguments(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input: name=@file, name=uri or name=text; may be repeated")
 	cmd.Flags().StringArrayVarP(&f.params, "param", "p", nil, "a parameter: name=value; may be repeated")
-	cmd.Flags().StringArrayVar(&f.implementations, "impl", nil, "choose an implementation: step=name or node=name; may be repeated")
 }
 
 // request reads a call of a tool.
