@@ -57,7 +57,7 @@ images: ## dist/images/*.tar, for docker load, podman load and ctr images import
 	$(GO) run ./e2e/cluster images --out dist/images --tag $(VERSION)
 
 .PHONY: test-tools
-test-tools: ## against real tools from Debian (installs tm-align)
+test-tools: ## against real tools from Debian (installs tm-align and dssp)
 	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/...
 
 .PHONY: chaos
