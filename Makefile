@@ -57,7 +57,7 @@ images: ## dist/images/*.tar, for docker load, podman load and ctr images import
 	$(GO) run ./e2e/cluster images --out dist/images --tag $(VERSION)
 
 .PHONY: test-tools
-test-tools: ## against real tools from Debian (installs tm-align, bwa, samtools, bcftools, hmmer)
+test-tools: ## against real tools from Debian (installs tm-align, dssp, bwa, samtools, bcftools, hmmer)
 	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/... ./e2e/tools
 
 .PHONY: chaos
