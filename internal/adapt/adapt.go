@@ -1,7 +1,8 @@
 // Package adapt stands between the steps of the library and tools that others
 // wrote, where a command line and a pattern for files do not suffice: what
 // prepares brings an input into the form that a tool takes, what finishes
-// makes of the files that a tool left what the step promises. Each is a
+// makes of the files that a tool left what the step promises, what converts
+// makes a file in one format into one in another. Each is a
 // command like any other (`ligase adapt esmfold finish --out …`), in ligase
 // and in ligase-worker alike, so that it is there in the images of the tools,
 // too.
@@ -20,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ligase-bio/ligase/internal/mol"
 	"github.com/ligase-bio/ligase/internal/tool"
 )
 
@@ -29,6 +31,7 @@ type adapter struct {
 	summary string
 	prepare *action // nil: nothing
 	finish  *action // nil: nothing
+	convert *action // of formats: from one file to another
 }
 
 // An action has flags, each of which names a file, a folder or a value, and
@@ -42,16 +45,18 @@ type action struct {
 // adapters lists them in the order of a campaign.
 func adapters() []adapter {
 	return []adapter{
-		{"rfdiffusion", "backbones of RFdiffusion", rfdiffusionPrepare(), rfdiffusionFinish()},
-		{"proteinmpnn", "structures for and sequences of ProteinMPNN", proteinmpnnPrepare(), proteinmpnnFinish()},
-		{"ligandmpnn", "structures for and sequences of LigandMPNN", ligandmpnnPrepare(), ligandmpnnFinish()},
-		{"esmfold", "sequences for and models of esm-fold", esmfoldPrepare(), esmfoldFinish()},
-		{"colabfold", "sequences for and models of colabfold_batch", colabfoldPrepare(), colabfoldFinish()},
-		{"boltz", "sequences for and models of Boltz", boltzPrepare(), boltzFinish()},
-		{"relax", "structures for and of colabfold_relax (OpenMM)", relaxPrepare(), relaxFinish()},
-		{"tmscore", "structures for and scores of TMscore", tmscorePrepare(), tmscoreFinish()},
-		{"dssp", "structures for and states of mkdssp", dsspPrepare(), dsspFinish()},
-		{"foldseek", "hits of Foldseek", nil, foldseekFinish()},
+		{name: "mmcif", summary: "an mmCIF file of a PDB file", convert: convertStructure(mol.ConvertPDB)},
+		{name: "pdb", summary: "a PDB file of an mmCIF file", convert: convertStructure(mol.ConvertMMCIF)},
+		{name: "rfdiffusion", summary: "backbones of RFdiffusion", prepare: rfdiffusionPrepare(), finish: rfdiffusionFinish()},
+		{name: "proteinmpnn", summary: "structures for and sequences of ProteinMPNN", prepare: proteinmpnnPrepare(), finish: proteinmpnnFinish()},
+		{name: "ligandmpnn", summary: "structures for and sequences of LigandMPNN", prepare: ligandmpnnPrepare(), finish: ligandmpnnFinish()},
+		{name: "esmfold", summary: "sequences for and models of esm-fold", prepare: esmfoldPrepare(), finish: esmfoldFinish()},
+		{name: "colabfold", summary: "sequences for and models of colabfold_batch", prepare: colabfoldPrepare(), finish: colabfoldFinish()},
+		{name: "boltz", summary: "sequences for and models of Boltz", prepare: boltzPrepare(), finish: boltzFinish()},
+		{name: "relax", summary: "structures for and of colabfold_relax (OpenMM)", prepare: relaxPrepare(), finish: relaxFinish()},
+		{name: "tmscore", summary: "structures for and scores of TMscore", prepare: tmscorePrepare(), finish: tmscoreFinish()},
+		{name: "dssp", summary: "structures for and states of mkdssp", prepare: dsspPrepare(), finish: dsspFinish()},
+		{name: "foldseek", summary: "hits of Foldseek", finish: foldseekFinish()},
 	}
 }
 
@@ -105,7 +110,7 @@ func flags() map[string]string {
 }
 
 // Run executes the adapter that args[0] names, what args[1] says of it
-// (prepare or finish), with the flags that follow, and returns its exit code:
+// (prepare, finish or convert), with the flags that follow, and returns its exit code:
 // 0 done, 1 internal error, 2 wrong flags, 3 what it was given cannot be
 // worked on, 130 interrupted. Errors on stderr are sentences.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -134,7 +139,7 @@ func (a *adapter) do(ctx context.Context, args []string, stdout, stderr io.Write
 	for _, w := range []struct {
 		word string
 		*action
-	}{{"prepare", a.prepare}, {"finish", a.finish}} {
+	}{{"prepare", a.prepare}, {"finish", a.finish}, {"convert", a.convert}} {
 		if w.action == nil {
 			continue
 		}
@@ -173,7 +178,7 @@ func (c *call) do(a *action, args []string) int {
 }
 
 func writeUsage(w io.Writer) {
-	fmt.Fprint(w, "What stands between steps of the library and the tools that they run.\n\nUsage: ligase adapt NAME prepare|finish [flags]\n\n")
+	fmt.Fprint(w, "What stands between steps of the library and the tools that they run.\n\nUsage: ligase adapt NAME prepare|finish|convert [flags]\n\n")
 	for _, a := range adapters() {
 		fmt.Fprintf(w, "  %-12s %s\n", a.name, a.summary)
 	}
