@@ -33,11 +33,6 @@ func (b *builder) fit(from, to *steps.Port) fit {
 	return f
 }
 
-// accepts: a port that names no formats takes any of its type's.
-func accepts(p *steps.Port, format string) bool {
-	return len(p.Formats) == 0 || slices.Contains(p.Formats, format)
-}
-
 // checkFit checks what a wire says by itself: types, formats, and that what
 // may be absent goes where it may be. Reports wait until the graph is known,
 // so that they can name what would fit.
