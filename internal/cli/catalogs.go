@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 )
@@ -33,7 +35,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if kind != "" {
 				tools = slices.DeleteFunc(tools, func(t *catalog.Tool) bool { return string(t.Kind) != kind })
 			}
-			return a.printTools(tools)
+			return a.printTools(cmd.Context(), tools)
 		},
 	}
 	list.Flags().StringVar(&kind, "kind", "", "only steps, or only pipelines: step | pipeline")
@@ -50,10 +52,10 @@ func (a *app) catalogCommand() *cobra.Command {
 				return a.orProblems(err)
 			}
 			if a.json {
-				a.printJSON(toolJSON(t))
+				a.printJSON(a.toolJSON(cmd.Context(), t))
 				return nil
 			}
-			return a.printTool(c, t)
+			return a.printTool(cmd.Context(), c, t)
 		},
 	}
 
@@ -71,7 +73,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if len(tools) == 0 && !a.json {
 				return exitError{ExitNotFound, fmt.Sprintf("ligase: nothing in the catalog speaks of %q. See `ligase catalog list`.", strings.Join(args, " "))}
 			}
-			return a.printTools(tools)
+			return a.printTools(cmd.Context(), tools)
 		},
 	}
 	search.Flags().IntVar(&limit, "limit", 10, "most tools to show")
@@ -125,23 +127,48 @@ type toolSummary struct {
 	Title       string         `json:"title"`
 	Duration    steps.Duration `json:"duration,omitempty"`
 	Description string         `json:"description,omitempty"`
+	Here        []string       `json:"here,omitempty"` // implementations that run on this machine
 }
 
-func (a *app) printTools(tools []*catalog.Tool) error {
+func (a *app) printTools(ctx context.Context, tools []*catalog.Tool) error {
+	here := a.here()
 	if a.json {
 		out := make([]toolSummary, len(tools))
 		for i, t := range tools {
-			out[i] = toolSummary{t.Name, t.Kind, t.Version, t.Title, t.Duration, firstSentence(t.Description)}
+			out[i] = toolSummary{t.Name, t.Kind, t.Version, t.Title, t.Duration, firstSentence(t.Description), runsHere(ctx, here, t)}
 		}
 		a.printJSON(map[string]any{"tools": out})
 		return nil
 	}
+	heads := []string{"NAME", "KIND", "VERSION", "TAKES", "RUNS ON", "TITLE"}
+	if here != nil {
+		heads = slices.Insert(heads, 5, "HERE")
+	}
 	rows := make([][]string, len(tools))
 	for i, t := range tools {
 		rows[i] = []string{t.Name, string(t.Kind), t.Version, string(t.Duration), runsOn(t), t.Title}
+		if here != nil {
+			names := strings.Join(runsHere(ctx, here, t), ", ")
+			if names == "" && len(t.Implementations) > 0 {
+				names = "no"
+			}
+			rows[i] = slices.Insert(rows[i], 5, names)
+		}
 	}
-	table(a.Out, []string{"NAME", "KIND", "VERSION", "TAKES", "RUNS ON", "TITLE"}, rows)
+	table(a.Out, heads, rows)
 	return nil
+}
+
+// runsHere are the implementations of a step that run on this machine, if
+// their images can be had.
+func runsHere(ctx context.Context, here *local.Here, t *catalog.Tool) []string {
+	var names []string
+	for i := range t.Implementations {
+		if impl := &t.Implementations[i]; here != nil && here.Glance(ctx, impl).Runs() {
+			names = append(names, impl.Name)
+		}
+	}
+	return names
 }
 
 // runsOn says what a step's implementations need.

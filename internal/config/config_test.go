@@ -15,6 +15,8 @@ import (
 
 const sample = `
 engine: argo
+containers: docker
+pull: never
 data: state
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
 catalogs: [definitions, /srv/definitions]
@@ -38,7 +40,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := Config{
-		Engine: Argo, Data: "/etc/ligase/state",
+		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Data: "/etc/ligase/state",
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
 		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
 		Buckets: map[string]uris.BucketConfig{"s3://": {
@@ -87,13 +89,17 @@ func TestEnvironmentIsOverTheFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("engine: argo\nargo: {root: s3://lab/b, namespace: x, qps: 3}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{EnvFile: file, EnvEngine: "local", EnvRoot: "s3://other/d/", EnvNamespace: "y"}
+	env := map[string]string{EnvFile: file, EnvContainers: "never", EnvPull: "missing", EnvEngine: "local", EnvRoot: "s3://other/d/", EnvNamespace: "y"}
 	got, read, err := Load("", func(k string) string { return env[k] })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read != file || got.Engine != Local || got.Argo.Root != must(t, "s3://other/d") || got.Argo.Namespace != "y" || got.Argo.QPS != 3 {
+	if read != file || got.Engine != Local || got.Argo.Root != must(t, "s3://other/d") || got.Argo.Namespace != "y" || got.Argo.QPS != 3 || got.Containers != ContainersNever || got.Pull != PullMissing {
 		t.Errorf("%+v of %s", got, read)
+	}
+	env[EnvContainers], env[EnvPull] = "lxc", "always"
+	if _, _, err := Load("", func(k string) string { return env[k] }); err == nil || !strings.Contains(err.Error(), `"lxc" to run images; there are auto, podman, docker and never`) || !strings.Contains(err.Error(), `not "always"`) {
+		t.Errorf("containers and pulls that are not there: %v", err)
 	}
 	env[EnvEngine] = "slurm"
 	if _, _, err := Load("", func(k string) string { return env[k] }); problem.Of(err) == nil || !strings.Contains(err.Error(), "slurm") {
