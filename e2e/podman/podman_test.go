@@ -35,7 +35,7 @@ implementations:
   boxed:
     image: ` + site.Image + `
     prepare: [sh, -c, 'echo "preparing in $container"; tr a-z A-Z <"$1" >large.txt', sh, $(inputs.in)]
-    command: [sh, -c, 'echo "working in $container as $(id -u)"; cat large.txt >made.txt; printf "%s\n" "$1" >>made.txt', sh, $(params.word)]
+    command: [sh, -c, 'echo "working in $container as $(id -u 2>/dev/null)"; cat large.txt >made.txt; printf "%s\n" "$1" >>made.txt', sh, $(params.word)]
     finish: [sh, -c, 'echo "finishing in $container"; cp made.txt out.txt']
     collect: {out: out.txt}
   host:
@@ -75,9 +75,21 @@ type shop struct {
 	env  []string
 }
 
-func open(t *testing.T) *shop {
+func TestContainers(t *testing.T) {
+	podman := site.New(t)
+	for _, test := range []struct {
+		name string
+		run  func(*shop)
+	}{
+		{"a step", aStep}, {"choosing", choosing}, {"cancelled", cancelled}, {"killed engine", killedEngine}, {"killed at any moment", killedAtAnyMoment},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(open(t, podman)) })
+	}
+}
+
+func open(t *testing.T, podman *site.Site) *shop {
 	t.Helper()
-	s := &shop{T: t, site: site.New(t), dir: t.TempDir()}
+	s := &shop{T: t, site: podman, dir: t.TempDir()}
 	for name, text := range map[string]string{"types": types, "large": large, "absent": absent, "stubborn": stubborn} {
 		file := filepath.Join(s.dir, "definitions", name+".yaml")
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -165,8 +177,7 @@ func (s *shop) logged(run, line string) {
 	}
 }
 
-func TestStepInAContainer(t *testing.T) {
-	s := open(t)
+func aStep(s *shop) {
 	out, _ := s.ligase(0, "catalog", "list")
 	s.contains(out, "boxed, host")
 	out, _ = s.ligase(0, "catalog", "show", "large")
@@ -179,7 +190,7 @@ func TestStepInAContainer(t *testing.T) {
 	s.contains(out, `"succeeded"`)
 	out, _ = s.ligase(0, "logs", "latest")
 	if want := fmt.Sprintf("preparing in podman\nworking in podman as %d\nfinishing in podman\n", os.Getuid()); out != want {
-		t.Errorf("log %q, want %q", out, want)
+		s.Errorf("log %q, want %q", out, want)
 	}
 	s.ligase(0, "outputs", "latest", "--to", filepath.Join(s.dir, "out"))
 	var made []string
@@ -190,24 +201,23 @@ func TestStepInAContainer(t *testing.T) {
 		return nil
 	})
 	if len(made) != 1 {
-		t.Fatalf("%q", made)
+		s.Fatalf("%q", made)
 	}
 	text, err := os.ReadFile(made[0])
 	if err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
 	s.contains(string(text), "SMALL LETTERS", hostile)
 	filepath.Walk(s.data(), func(path string, info os.FileInfo, err error) error {
 		if err == nil && int(info.Sys().(*syscall.Stat_t).Uid) != os.Getuid() {
-			t.Errorf("%s is not the caller's", path)
+			s.Errorf("%s is not the caller's", path)
 		}
 		return nil
 	})
 	s.clean()
 }
 
-func TestChoosingWhereItRuns(t *testing.T) {
-	s := open(t)
+func choosing(s *shop) {
 	// On the host, where its program is another, or none.
 	s.ligase(0, "run", "large", "in=x", "--containers", "never", "--request-id", "host")
 	out, _ := s.ligase(0, "logs", "latest")
@@ -227,15 +237,15 @@ func TestChoosingWhereItRuns(t *testing.T) {
 	// Without any program.
 	bare := filepath.Join(s.dir, "bin")
 	if err := os.Mkdir(bare, 0o755); err != nil {
-		t.Fatal(err)
+		s.Fatal(err)
 	}
 	for _, name := range []string{"cp", "sh"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 		if err := os.Symlink(path, filepath.Join(bare, name)); err != nil {
-			t.Fatal(err)
+			s.Fatal(err)
 		}
 	}
 	_, errs = s.with([]string{"PATH=" + bare, "LIGASE_CONTAINERS=auto"}, 3, "run", "large", "in=x")
@@ -245,13 +255,12 @@ func TestChoosingWhereItRuns(t *testing.T) {
 	s.clean()
 }
 
-func TestCancelledInAContainer(t *testing.T) {
-	s := open(t)
+func cancelled(s *shop) {
 	out, _ := s.ligase(0, "run", "stubborn", "seconds=600", "--detach")
 	run := strings.TrimSpace(out)
 	s.logged(run, "ready")
 	if len(s.site.Containers()) != 1 {
-		t.Errorf("containers: %q", s.site.Containers())
+		s.Errorf("containers: %q", s.site.Containers())
 	}
 	s.ligase(0, "cancel", run)
 	s.ligase(0, "status", run)
@@ -260,18 +269,17 @@ func TestCancelledInAContainer(t *testing.T) {
 
 // What an engine that was killed has left of containers is ended by the next,
 // before the task runs again.
-func TestKilledEngineInAContainer(t *testing.T) {
-	s := open(t)
+func killedEngine(s *shop) {
 	out, _ := s.ligase(0, "run", "stubborn", "seconds=8", "--detach")
 	run := strings.TrimSpace(out)
 	s.logged(run, "ready")
 	before := s.site.Containers()
 	if len(before) != 1 {
-		t.Fatalf("containers: %q", before)
+		s.Fatalf("containers: %q", before)
 	}
 	s.kill()
 	if after := s.site.Containers(); len(after) != 1 || after[0] != before[0] {
-		t.Fatalf("containers are %q: the test proves nothing", after)
+		s.Fatalf("containers are %q: the test proves nothing", after)
 	}
 	s.ligase(0, "status", run, "--watch")
 	out, _ = s.ligase(0, "status", run)
@@ -282,8 +290,7 @@ func TestKilledEngineInAContainer(t *testing.T) {
 }
 
 // However often the engine dies, at whatever moment of a container's life.
-func TestEngineKilledAtAnyMoment(t *testing.T) {
-	s := open(t)
+func killedAtAnyMoment(s *shop) {
 	out, _ := s.ligase(0, "run", "stubborn", "seconds=1", "--detach")
 	run := strings.TrimSpace(out)
 	for i := range 4 {

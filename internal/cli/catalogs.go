@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -35,7 +36,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if kind != "" {
 				tools = slices.DeleteFunc(tools, func(t *catalog.Tool) bool { return string(t.Kind) != kind })
 			}
-			return a.printTools(cmd.Context(), tools)
+			return a.printTools(cmd.Context(), c, tools)
 		},
 	}
 	list.Flags().StringVar(&kind, "kind", "", "only steps, or only pipelines: step | pipeline")
@@ -65,7 +66,8 @@ func (a *app) catalogCommand() *cobra.Command {
 		Short: "find tools by words in their names, titles, types, metrics and descriptions",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			hits := a.catalogOrWarn().Search(strings.Join(args, " "), limit)
+			c := a.catalogOrWarn()
+			hits := c.Search(strings.Join(args, " "), limit)
 			tools := make([]*catalog.Tool, len(hits))
 			for i, h := range hits {
 				tools[i] = h.Tool
@@ -73,7 +75,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if len(tools) == 0 && !a.json {
 				return exitError{ExitNotFound, fmt.Sprintf("ligase: nothing in the catalog speaks of %q. See `ligase catalog list`.", strings.Join(args, " "))}
 			}
-			return a.printTools(cmd.Context(), tools)
+			return a.printTools(cmd.Context(), c, tools)
 		},
 	}
 	search.Flags().IntVar(&limit, "limit", 10, "most tools to show")
@@ -130,7 +132,7 @@ type toolSummary struct {
 	Here        []string       `json:"here,omitempty"` // implementations that run on this machine
 }
 
-func (a *app) printTools(ctx context.Context, tools []*catalog.Tool) error {
+func (a *app) printTools(ctx context.Context, c *catalog.Catalog, tools []*catalog.Tool) error {
 	here := a.here()
 	if a.json {
 		out := make([]toolSummary, len(tools))
@@ -148,15 +150,34 @@ func (a *app) printTools(ctx context.Context, tools []*catalog.Tool) error {
 	for i, t := range tools {
 		rows[i] = []string{t.Name, string(t.Kind), t.Version, string(t.Duration), runsOn(t), t.Title}
 		if here != nil {
-			names := strings.Join(runsHere(ctx, here, t), ", ")
-			if names == "" && len(t.Implementations) > 0 {
-				names = "no"
-			}
-			rows[i] = slices.Insert(rows[i], 5, names)
+			rows[i] = slices.Insert(rows[i], 5, whereHere(ctx, here, c, t))
 		}
 	}
 	table(a.Out, heads, rows)
 	return nil
+}
+
+// whereHere says at a glance what of a tool runs on this machine: which
+// implementations of a step; of a pipeline, whether it does as it is, and which
+// nodes do not.
+func whereHere(ctx context.Context, here *local.Here, c *catalog.Catalog, t *catalog.Tool) string {
+	if t.Kind == pipelines.KindStep {
+		return cmp.Or(strings.Join(runsHere(ctx, here, t), ", "), "no")
+	}
+	compiled, err := c.Compile(t.Name+"@"+t.Version, nil)
+	if err != nil {
+		return ""
+	}
+	var not []string
+	for _, u := range compiled.Uses() {
+		if !here.Glance(ctx, u.Implementation).Runs() {
+			not = append(not, u.Node)
+		}
+	}
+	if len(not) > 0 {
+		return "no: " + strings.Join(not, ", ")
+	}
+	return "yes"
 }
 
 // runsHere are the implementations of a step that run on this machine, if

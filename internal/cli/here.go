@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/ligase-bio/ligase/internal/config"
 	"github.com/ligase-bio/ligase/internal/container"
@@ -33,15 +35,43 @@ func (a *app) here() *local.Here {
 
 // hinders is what keeps implementations from running on this machine; nil when
 // runs are a cluster's.
-func (a *app) hinders() func(context.Context, *steps.Implementation) *runs.Hindrance {
+func (a *app) hinders() func(context.Context, *steps.Step, *steps.Implementation) *runs.Hindrance {
 	here := a.here()
 	if here == nil {
 		return nil
 	}
-	return func(ctx context.Context, impl *steps.Implementation) *runs.Hindrance {
-		if p := here.Of(ctx, impl); !p.Runs() {
-			return &runs.Hindrance{Why: p.Why, Fix: p.Fix}
+	return func(ctx context.Context, step *steps.Step, impl *steps.Implementation) *runs.Hindrance {
+		p := here.Of(ctx, impl)
+		if p.Runs() {
+			return nil
 		}
-		return nil
+		return &runs.Hindrance{Why: p.Why, Fix: strings.TrimSpace(a.siblings(ctx, here, step, impl.Name) + p.Fix)}
 	}
+}
+
+// siblings says which other implementations of a step run here, and how to
+// choose one. A plan has only those that it uses; the catalog has them all.
+func (a *app) siblings(ctx context.Context, here *local.Here, step *steps.Step, name string) string {
+	c, _ := a.loadCatalog()
+	if a.live != nil {
+		c = a.live.Now()
+	}
+	whole := c.Step(step.Name + "@" + step.Version)
+	if whole == nil {
+		return ""
+	}
+	var can []string
+	for i := range whole.Implementations {
+		if other := &whole.Implementations[i]; other.Name != name && here.Glance(ctx, other).Runs() {
+			can = append(can, other.Name)
+		}
+	}
+	if len(can) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("Choose one that can: --impl %s=%s (in a tool call, implementation=%s)", step.Name, can[0], can[0])
+	if len(can) > 1 {
+		text += "; there is also " + strings.Join(can[1:], ", ")
+	}
+	return text + ". "
 }
