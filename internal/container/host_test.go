@@ -40,7 +40,7 @@ func TestContains(t *testing.T) {
 
 const (
 	podmanSays = `{"host": {"cgroupControllers": ["cpu", "memory"], "security": {"rootless": true}, "serviceIsRemote": false}, "version": {"Version": "4.3.1"}}`
-	dockerSays = `{"ServerVersion": "28.2.2", "MemoryLimit": true, "CPUShares": true, "PidsLimit": true, "OSType": "linux", "SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"], "Runtimes": {"runc": {}, "nvidia": {}}}`
+	dockerSays = `{"ServerVersion": "28.2.2", "MemoryLimit": true, "CPUShares": true, "PidsLimit": true, "OSType": "linux", "SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"], "Runtimes": {"runc": {}, "nvidia": {}}, "InitCommit": {"ID": "de40ad0"}}`
 )
 
 func TestWhichProgram(t *testing.T) {
@@ -105,6 +105,9 @@ func TestWhichProgram(t *testing.T) {
 			}
 		}
 		if name == "both" && (!p.Memory || !p.CPU || p.PIDs || !p.SeesProcesses()) {
+			t.Errorf("%+v", p)
+		}
+		if name == "docker only" && (!p.initially || !p.nvidia || !p.PIDs || p.SeesProcesses()) {
 			t.Errorf("%+v", p)
 		}
 		if name == "podman as docker" && p.docker {

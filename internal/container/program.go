@@ -115,6 +115,7 @@ type dockerInfo struct {
 	OSType          string
 	SecurityOptions []string // name=seccomp,profile=default
 	Runtimes        map[string]json.RawMessage
+	InitCommit      struct{ ID string }
 	ServerErrors    []string
 }
 
@@ -152,6 +153,7 @@ func (h *Host) probeDocker(ctx context.Context, path string) (*Program, error) {
 		Name: "docker", Path: path, Version: info.ServerVersion, docker: true,
 		Rootless: option("rootless"), remapped: option("userns"),
 		Memory: info.MemoryLimit, CPU: info.CPUShares, PIDs: info.PidsLimit,
-		initially: true, nvidia: nvidia,
+		initially: info.InitCommit.ID != "" && info.InitCommit.ID != "N/A", // Debian only recommends it
+		nvidia:    nvidia,
 	}, nil
 }

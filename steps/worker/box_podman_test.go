@@ -48,7 +48,23 @@ func TestInContainers(t *testing.T) {
 		name, value, _ := strings.Cut(e, "=")
 		t.Setenv(name, value)
 	}
-	host := container.NewHost(container.Options{Use: container.Podman, NoPull: true})
+	boxTests(t, s, container.NewHost(container.Options{Use: container.Podman, NoPull: true}))
+}
+
+// TestInDocker is the same with docker, whose containers are a daemon's.
+func TestInDocker(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a docker daemon takes root")
+	}
+	s := site.NewDocker(t)
+	for _, e := range s.Env {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+	boxTests(t, s, container.NewHost(container.Options{Use: container.Docker, NoPull: true}))
+}
+
+func boxTests(t *testing.T, s *site.Site, host *container.Host) {
 	for name, test := range map[string]func(*testing.T, *site.Site, *container.Host){
 		"what it is given":        boxGiven,
 		"arguments":               boxArguments,
@@ -185,9 +201,9 @@ func boxNotStarted(t *testing.T, s *site.Site, host *container.Host) {
 		argv          []string
 		message, hint string
 	}{
-		{site.Image, []string{"no-such-tool"}, "no-such-tool: No such file or directory", "podman run --rm --network=none --entrypoint= " + site.Image + " no-such-tool"},
-		{site.Image, []string{"/etc"}, "/etc: ", "podman run"},
-		{"localhost/ligase-test/absent:1", []string{"true"}, "The image localhost/ligase-test/absent:1 is not on this machine", "podman pull localhost/ligase-test/absent:1"},
+		{site.Image, []string{"no-such-tool"}, "no-such-tool: No such file or directory", s.Program + " run --rm --network=none --entrypoint= " + site.Image + " no-such-tool"},
+		{site.Image, []string{"/etc"}, "/etc", s.Program + " run"},
+		{"localhost/ligase-test/absent:1", []string{"true"}, "The image localhost/ligase-test/absent:1 is not on this machine", s.Program + " pull localhost/ligase-test/absent:1"},
 	} {
 		task := l.boxedTask("")
 		task.Implementation.Image = c.image
@@ -201,19 +217,19 @@ func boxNotStarted(t *testing.T, s *site.Site, host *container.Host) {
 	}
 	// Where images may be pulled, what the registry said is told.
 	l = boxed(t, host, func(o *worker.Options) {
-		o.Containers = container.NewHost(container.Options{Use: container.Podman})
+		o.Containers = container.NewHost(container.Options{Use: container.Use(s.Program)})
 	})
 	task := l.boxedTask("true")
 	task.Implementation.Image = "127.0.0.1:9/ligase-test/absent:1"
 	var told []string
 	_, f := l.Execute(context.Background(), task, &worker.Hooks{Progress: func(_ float64, line string) { told = append(told, line) }})
-	if f == nil || f.Code != steps.FailImage || !strings.Contains(f.Message, "could not be pulled") || !strings.Contains(f.Message, "refused") || !strings.Contains(f.Hint, "podman pull 127.0.0.1:9/ligase-test/absent:1") {
+	if f == nil || f.Code != steps.FailImage || !strings.Contains(f.Message, "could not be pulled") || !strings.Contains(f.Message, "refused") || !strings.Contains(f.Hint, s.Program+" pull 127.0.0.1:9/ligase-test/absent:1") {
 		t.Errorf("%+v", f)
 	}
-	if all := strings.Join(told, "\n"); !strings.Contains(all, "pulling the image: Trying to pull") {
+	if all := strings.Join(told, "\n"); !strings.Contains(all, "pulling the image: "+s.Program+" pull 127.0.0.1:9/ligase-test/absent:1\npulling the image: ") {
 		t.Errorf("told %q", all)
 	}
-	if !strings.Contains(l.log(task), "podman pull 127.0.0.1:9/ligase-test/absent:1\nTrying to pull") {
+	if !strings.Contains(l.log(task), s.Program+" pull 127.0.0.1:9/ligase-test/absent:1\n") {
 		t.Errorf("log %q", l.log(task))
 	}
 	l.clean()

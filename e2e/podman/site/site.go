@@ -17,10 +17,11 @@ import (
 // Image is the image that is there: busybox and nothing else.
 const Image = "localhost/ligase-test/busybox:1"
 
-// A Site is a podman of the tests' own.
+// A Site is a podman, or a docker, of the tests' own.
 type Site struct {
-	Dir string
-	Env []string // NAME=value, that podman and what calls it need
+	Program string // "podman" or "docker"
+	Dir     string
+	Env     []string // NAME=value, that it and what calls it need
 }
 
 // New sets podman up and brings the image. Its containers are gone, and its
@@ -33,7 +34,7 @@ func New(t testing.TB) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{Dir: dir}
+	s := &Site{Program: "podman", Dir: dir}
 	t.Cleanup(func() { s.remove(t) })
 	var tried []string
 	for _, runtime := range []string{"crun", "runc"} {
@@ -105,7 +106,7 @@ func (s *Site) works(t testing.TB) error {
 	if err := s.bring(t); err != nil {
 		return err
 	}
-	out, err := s.Podman("run", "--rm", "--network=none", "--ulimit=nofile=1000:1000", "--ulimit=nproc=1000:1000", "--entrypoint=", "--workdir=/", Image, "echo", "it runs")
+	out, err := s.Run("run", "--rm", "--network=none", "--ulimit=nofile=1000:1000", "--ulimit=nproc=1000:1000", "--entrypoint=", "--workdir=/", Image, "echo", "it runs")
 	if err == nil && !strings.Contains(out, "it runs") {
 		err = fmt.Errorf("it said %q", out)
 	}
@@ -156,25 +157,25 @@ func (s *Site) Import(root, image string, changes ...string) error {
 	for _, c := range changes {
 		args = append(args, "--change="+c)
 	}
-	_, err := s.Podman(append(args, archive, image)...)
+	_, err := s.Run(append(args, archive, image)...)
 	return err
 }
 
-// Podman runs it and returns what it said.
-func (s *Site) Podman(args ...string) (string, error) {
-	cmd := exec.Command("podman", args...)
+// Run runs the program and returns what it said.
+func (s *Site) Run(args ...string) (string, error) {
+	cmd := exec.Command(s.Program, args...)
 	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.Dir = "/"
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		err = fmt.Errorf("podman %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
+		err = fmt.Errorf("%s %s: %w: %s", s.Program, strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}
 	return string(out), err
 }
 
 // Containers are those that podman lists, running or not.
 func (s *Site) Containers() []string {
-	out, err := s.Podman("ps", "--all", "--no-trunc", "--format={{.Names}}")
+	out, err := s.Run("ps", "--all", "--no-trunc", "--format={{.Names}}")
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -195,24 +196,28 @@ func (s *Site) Left() []string {
 
 func (s *Site) left() []string {
 	var left []string
-	out, err := s.Podman("ps", "--all", "--external", "--format={{.ID}} {{.Names}} {{.Status}}")
+	list := []string{"ps", "--all", "--format={{.ID}} {{.Names}} {{.Status}}"}
+	if s.Program == "podman" {
+		list = append(list, "--external")
+	}
+	out, err := s.Run(list...)
 	if err != nil {
 		left = append(left, err.Error())
 	}
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
 		if line != "" && err == nil {
-			left = append(left, "podman ps: "+line)
+			left = append(left, "ps: "+line)
 		}
 	}
-	if out, err := s.Podman("volume", "ls", "--quiet"); err != nil || strings.TrimSpace(out) != "" {
-		left = append(left, fmt.Sprintf("podman volume ls: %s %v", strings.TrimSpace(out), err))
+	if out, err := s.Run("volume", "ls", "--quiet"); err != nil || strings.TrimSpace(out) != "" {
+		left = append(left, fmt.Sprintf("volume ls: %s %v", strings.TrimSpace(out), err))
 	}
 	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range commands {
 		b, err := os.ReadFile(file)
 		// Its pause process holds the user's namespace, for as long as the user
 		// is there.
-		if err == nil && bytes.Contains(b, []byte(s.Dir)) && !bytes.HasPrefix(b, []byte("podman\x00")) {
+		if err == nil && bytes.Contains(b, []byte(s.Dir)) && !bytes.HasPrefix(b, []byte(s.Program+"\x00")) && !bytes.Contains(b, []byte("docker.sock")) && !bytes.Contains(b, []byte("containerd.toml")) {
 			left = append(left, "process: "+string(bytes.ReplaceAll(b, []byte{0}, []byte(" "))))
 		}
 	}
@@ -231,8 +236,8 @@ func (s *Site) left() []string {
 
 // clear removes containers, images and storage.
 func (s *Site) clear() {
-	s.Podman("rm", "--all", "--force", "--time=0")
-	s.Podman("system", "reset", "--force") // else a mount stays
+	s.Run("rm", "--all", "--force", "--time=0")
+	s.Run("system", "reset", "--force") // else a mount stays
 	for _, name := range []string{"root", "run"} {
 		exec.Command("umount", filepath.Join(s.Dir, name, "overlay")).Run()
 		os.RemoveAll(filepath.Join(s.Dir, name))
@@ -243,7 +248,7 @@ func (s *Site) remove(t testing.TB) {
 	if len(s.Env) > 0 {
 		s.clear()
 		if os.Getuid() != 0 {
-			s.Podman("unshare", "rm", "-rf", filepath.Join(s.Dir, "root"), filepath.Join(s.Dir, "run"))
+			s.Run("unshare", "rm", "-rf", filepath.Join(s.Dir, "root"), filepath.Join(s.Dir, "run"))
 			s.endPause()
 		}
 	}
