@@ -61,8 +61,8 @@ test-tools: ## against real tools from Debian (installs tm-align and dssp)
 	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/...
 
 .PHONY: test-podman
-test-podman: ## steps in containers, with podman (Linux; installs it from Debian), as root and as a user
-	$(GO) test -tags podman -count=1 -timeout 30m -run Containers ./steps/worker ./e2e/podman
+test-podman: ## steps in containers, with podman (Linux; installs it from Debian) as root and as a user, and docker
+	$(GO) test -tags podman -count=1 -p 1 -timeout 30m -run 'Containers|Docker' ./steps/worker ./e2e/podman
 
 .PHONY: chaos
 chaos: ## kill the engine at random a hundred times under load

@@ -153,7 +153,7 @@ func (h *Host) probeDocker(ctx context.Context, path string) (*Program, error) {
 		Name: "docker", Path: path, Version: info.ServerVersion, docker: true,
 		Rootless: option("rootless"), remapped: option("userns"),
 		Memory: info.MemoryLimit, CPU: info.CPUShares, PIDs: info.PidsLimit,
-		initially: info.InitCommit.ID != "" && info.InitCommit.ID != "N/A", // Debian only recommends it
+		initially: info.InitCommit.ID != "N/A", // what it says where there is none: Debian only recommends it
 		nvidia:    nvidia,
 	}, nil
 }

@@ -121,7 +121,7 @@ ls "$(dirname "$2")" | tr '\n' ' '`, "$(inputs.note)", "$(work)")
 			t.Errorf("no %q in\n%s", want, log)
 		}
 	}
-	for _, bad := range []string{"can be written\n", os.Getenv("CONTAINERS_CONF")} {
+	for _, bad := range []string{"can be written\n", s.Dir} {
 		if strings.Contains(strings.ReplaceAll(log, "tmp can be written\n", ""), bad) {
 			t.Errorf("%q in\n%s", bad, log)
 		}
@@ -201,7 +201,7 @@ func boxNotStarted(t *testing.T, s *site.Site, host *container.Host) {
 		argv          []string
 		message, hint string
 	}{
-		{site.Image, []string{"no-such-tool"}, "no-such-tool: No such file or directory", s.Program + " run --rm --network=none --entrypoint= " + site.Image + " no-such-tool"},
+		{site.Image, []string{"no-such-tool"}, "no-such-tool", s.Program + " run --rm --network=none --entrypoint= " + site.Image + " no-such-tool"},
 		{site.Image, []string{"/etc"}, "/etc", s.Program + " run"},
 		{"localhost/ligase-test/absent:1", []string{"true"}, "The image localhost/ligase-test/absent:1 is not on this machine", s.Program + " pull localhost/ligase-test/absent:1"},
 	} {
@@ -372,6 +372,9 @@ func boxClientKilled(t *testing.T, s *site.Site, host *container.Host) {
 }
 
 func boxUsage(t *testing.T, s *site.Site, host *container.Host) {
+	if s.Program == "docker" {
+		t.Skip("what docker's containers use only its daemon could tell")
+	}
 	l := boxed(t, host, nil)
 	r := l.must(l.boxedTask(`head -c 30000000 /dev/zero | tail -c 30000000 | (sleep 1; cat >/dev/null); i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 0.6`), nil)
 	if r.Usage.CPUSeconds <= 0.05 || r.Usage.CPUSeconds > 30 || r.Usage.PeakMemory < 20<<20 || r.Usage.PeakMemory > 100<<20 {

@@ -226,8 +226,8 @@ func (s *Site) left() []string {
 		left = append(left, err.Error())
 	}
 	for line := range strings.Lines(string(mounts)) {
-		// podman keeps its storage's own folder mounted.
-		if at := strings.Fields(line)[1]; strings.HasPrefix(at, s.Dir+"/") && at != filepath.Join(s.Dir, "root/overlay") {
+		// Both keep their storage's own folder mounted.
+		if at := strings.Fields(line)[1]; strings.HasPrefix(at, s.Dir+"/") && at != filepath.Join(s.Dir, "root/overlay") && at != filepath.Join(s.Dir, "data") {
 			left = append(left, "mount: "+strings.TrimSpace(line))
 		}
 	}
