@@ -3,10 +3,12 @@
 package worker_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -81,6 +83,7 @@ func boxTests(t *testing.T, s *site.Site, host *container.Host) {
 		"its client is killed":    boxClientKilled,
 		"usage":                   boxUsage,
 		"this program is no tool": boxSelf,
+		"leftovers":               boxLeftovers,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, s, host)
@@ -307,7 +310,7 @@ func boxMemory(t *testing.T, s *site.Site, host *container.Host) {
 		"itself":            `exec tail /dev/zero`,
 		"a child":           `tail /dev/zero; echo "the child ended with $?"; sleep 1; exit 1`,
 		"in shared memory":  `head -c 300000000 /dev/zero >/dev/shm/x; sleep 1; exit 1`,
-		"slowly, in pieces": `for i in 1 2 3 4; do head -c 30000000 /dev/zero | tail -c 30000000 | (sleep 3; cat >/dev/null) & sleep 0.3; done; wait; exit 1`,
+		"slowly, in pieces": `for i in 1 2 3 4; do head -c 30000000 /dev/zero | tail -c 30000000 | (sleep 20; cat >/dev/null) & sleep 0.3; done; wait; exit 1`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "in shared memory" && !program.Memory {
@@ -376,7 +379,7 @@ func boxUsage(t *testing.T, s *site.Site, host *container.Host) {
 		t.Skip("what docker's containers use only its daemon could tell")
 	}
 	l := boxed(t, host, nil)
-	r := l.must(l.boxedTask(`head -c 30000000 /dev/zero | tail -c 30000000 | (sleep 1; cat >/dev/null); i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 0.6`), nil)
+	r := l.must(l.boxedTask(`head -c 30000000 /dev/zero | tail -c 30000000 | (sleep 6; cat >/dev/null); i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 0.6`), nil)
 	if r.Usage.CPUSeconds <= 0.05 || r.Usage.CPUSeconds > 30 || r.Usage.PeakMemory < 20<<20 || r.Usage.PeakMemory > 100<<20 {
 		t.Errorf("%+v", r.Usage)
 	}
@@ -391,5 +394,44 @@ func boxSelf(t *testing.T, s *site.Site, host *container.Host) {
 	l.must(task, nil)
 	if got := l.log(task); got != "hello\n" {
 		t.Errorf("log %q", got)
+	}
+}
+
+// The containers of an engine that was killed are found and removed by the
+// next; those of another work folder are left alone.
+func boxLeftovers(t *testing.T, s *site.Site, host *container.Host) {
+	victim := func() (dir string) {
+		dir = t.TempDir()
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), victimVariable+"="+dir, victimBox+"="+s.Program, victimImage+"="+site.Image)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Fatalf("%q %v", line, err)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+		return dir
+	}
+	mine, other := victim(), victim()
+	if n := len(s.Containers()); n != 2 {
+		t.Fatalf("%d containers are left: the test proves nothing", n)
+	}
+	for i, dir := range []string{mine, other} {
+		l := boxed(t, host, func(o *worker.Options) { o.WorkDir = dir })
+		if n, err := l.EndLeftovers(); err != nil || n < 1 {
+			t.Errorf("ended %d: %v", n, err)
+		}
+		if n := len(s.Containers()); n != 1-i {
+			t.Errorf("%d containers are left: %q\n%s", n, s.Containers(), l.notes)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+			t.Errorf("folders are left: %v", entries)
+		}
 	}
 }
