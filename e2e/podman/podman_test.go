@@ -54,6 +54,18 @@ implementations:
   host: {command: [cp, $(inputs.in), out.txt], collect: {out: out.txt}}
 `
 
+const weigh = `name: weigh
+version: 1.0.0
+title: Weigh the weights
+description: Reads what is mounted.
+outputs: {out: {type: test.text, format: txt}}
+implementations:
+  boxed:
+    image: ` + site.Image + `
+    command: [sh, -c, 'cat /weights/w; touch /weights/x 2>/dev/null || echo read-only; echo x >out.txt']
+    collect: {out: out.txt}
+`
+
 const stubborn = `name: stubborn
 version: 1.0.0
 title: Works on when it is asked to end
@@ -90,7 +102,7 @@ func TestContainers(t *testing.T) {
 func open(t *testing.T, podman *site.Site) *shop {
 	t.Helper()
 	s := &shop{T: t, site: podman, dir: t.TempDir()}
-	for name, text := range map[string]string{"types": types, "large": large, "absent": absent, "stubborn": stubborn} {
+	for name, text := range map[string]string{"types": types, "large": large, "absent": absent, "stubborn": stubborn, "weigh": weigh} {
 		file := filepath.Join(s.dir, "definitions", name+".yaml")
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -184,6 +196,17 @@ func aStep(s *shop) {
 	s.contains(out, "boxed (default)", "Here: in podman\n", "Here: as a process\n")
 	out, _ = s.ligase(0, "plan", "large", "in=abc")
 	s.contains(out, "HERE", "in podman")
+
+	weights := filepath.Join(s.dir, "weights")
+	if err := os.Mkdir(weights, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(weights, "w"), []byte("heavy\n"), 0o644); err != nil {
+		s.Fatal(err)
+	}
+	s.ligase(0, "run", "weigh", "--mount", weights+":/weights")
+	out, _ = s.ligase(0, "logs", "latest")
+	s.contains(out, "heavy\nread-only\n")
 
 	hostile := `$(touch /pwned) '"; --privileged ` + "`id`" + ` é`
 	out, _ = s.ligase(0, "run", "large", "in=small letters", "-p", "word="+hostile, "--json")

@@ -32,6 +32,7 @@ type app struct {
 	engineFlag   string
 	boxesFlag    string // --containers
 	pullFlag     string
+	mountFlags   []string
 	dataFlag     string
 	catalogFlags []string
 	rootFlags    []string
@@ -100,6 +101,17 @@ func (a *app) settings() (config.Config, error) {
 	if a.pullFlag != "" {
 		if c.Pull, err = config.ParsePull(a.pullFlag); err != nil {
 			return config.Config{}, usagef("--pull: %v", err)
+		}
+	}
+	if len(a.mountFlags) > 0 {
+		c.Mounts = nil
+		here, _ := filepath.Abs(".") // a folder that is gone is one that is not there
+		for _, text := range a.mountFlags {
+			folder, where, err := config.ParseMount(text, here)
+			if err != nil {
+				return config.Config{}, usagef("--mount: %v Write it like /srv/weights:/weights.", err)
+			}
+			c.Mounts = append(c.Mounts, folder+":"+where)
 		}
 	}
 	if len(a.catalogFlags) > 0 {
@@ -368,6 +380,11 @@ func (a *app) sameSetUp() ([]string, error) {
 	for _, f := range [][2]string{{"--containers", string(c.Containers)}, {"--pull", string(c.Pull)}} {
 		if f[1] != "" && c.Engine == config.Local {
 			args = append(args, f[0], f[1])
+		}
+	}
+	for _, m := range c.Mounts {
+		if c.Engine == config.Local {
+			args = append(args, "--mount", m)
 		}
 	}
 	paths := [][2]string{}

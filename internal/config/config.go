@@ -63,6 +63,7 @@ type Config struct {
 	Engine     Engine     // empty: Local
 	Containers Containers // of the engine local; empty: ContainersAuto
 	Pull       Pull       // of the engine local; empty: PullMissing
+	Mounts     []string   // of the engine local: FOLDER:WHERE, what containers have read-only besides; see ParseMount
 	Data       string     // absolute path of the data folder; empty: the user's own
 	AllowRoots []uris.URI // what calls may name as inputs besides
 	Catalogs   []string   // absolute paths of folders of definitions
@@ -178,6 +179,14 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 	c.Engine = definition.OneOf(top.Get("engine"), Local, Argo)
 	c.Containers = definition.OneOf(top.Get("containers"), ContainersAuto, ContainersPodman, ContainersDocker, ContainersNever)
 	c.Pull = definition.OneOf(top.Get("pull"), PullMissing, PullNever)
+	for _, n := range top.Get("mounts").ListOrOne() {
+		text := n.Text()
+		if folder, where, err := ParseMount(text, dir); err != nil {
+			n.Problem(problem.Invalid, "Write it like /srv/weights:/weights.", "%v", err)
+		} else {
+			c.Mounts = append(c.Mounts, folder+":"+where)
+		}
+	}
 	c.Data = path(top.Get("data"), dir)
 	for _, n := range top.Get("allow_roots").ListOrOne() {
 		c.AllowRoots = append(c.AllowRoots, uri(n))
@@ -308,4 +317,18 @@ func ParsePull(text string) (Pull, error) {
 		return "", fmt.Errorf("Images are pulled when they are missing, or never, not %q.", text)
 	}
 	return Pull(text), nil
+}
+
+// ParseMount reads FOLDER:WHERE: a folder of this machine, below dir unless it
+// is absolute, and where containers have it.
+func ParseMount(text, dir string) (folder, where string, err error) {
+	colon := strings.LastIndexByte(text, ':')
+	if colon <= 0 || !filepath.IsAbs(text[colon+1:]) || filepath.Clean(text[colon+1:]) == "/" {
+		return "", "", fmt.Errorf("%q does not say which folder is to be where in containers.", text)
+	}
+	folder, where = text[:colon], filepath.Clean(text[colon+1:])
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(dir, folder)
+	}
+	return folder, where, nil
 }

@@ -17,6 +17,7 @@ const sample = `
 engine: argo
 containers: docker
 pull: never
+mounts: ["weights:/weights", "/srv/a:b:/b/"]
 data: state
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
 catalogs: [definitions, /srv/definitions]
@@ -40,7 +41,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := Config{
-		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Data: "/etc/ligase/state",
+		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"}, Data: "/etc/ligase/state",
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
 		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
 		Buckets: map[string]uris.BucketConfig{"s3://": {
@@ -79,6 +80,14 @@ func TestMistakesAreNamed(t *testing.T) {
 	for _, want := range []string{"c.yaml:1", "c.yaml:2", "c.yaml:3", "not a bucket", "endpont", "negative"} {
 		if !strings.Contains(strings.Join(got, "\n"), want) {
 			t.Errorf("%q is not in:\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+}
+
+func TestMountsThatAreNone(t *testing.T) {
+	for _, text := range []string{"/srv", "/srv:", ":/x", "/srv:x", "/srv:/", ""} {
+		if folder, where, err := ParseMount(text, "/d"); err == nil {
+			t.Errorf("%q is %s at %s", text, folder, where)
 		}
 	}
 }

@@ -30,6 +30,9 @@ const Self = "ligase"
 type Options struct {
 	Use    Use  // empty: Auto
 	NoPull bool // images that are not here are not fetched
+	// Mounts are what every container has of the machine besides its own: the
+	// weights that an image comes without.
+	Mounts []Mount
 
 	look func(name string) (string, error)                                       // of tests; nil: exec.LookPath
 	ask  func(ctx context.Context, argv ...string) (out, told string, err error) // of tests; nil: runs it
@@ -80,6 +83,9 @@ func (h *Host) Contains(image, program string) bool {
 
 // Pulls reports whether images that are not here are fetched.
 func (h *Host) Pulls() bool { return !h.o.NoPull }
+
+// Mounts are what every container has of the machine besides its own.
+func (h *Host) Mounts() []Mount { return h.o.Mounts }
 
 // askAgain is how long it is believed that no program is here.
 const askAgain = 5 * time.Second

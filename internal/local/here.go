@@ -77,6 +77,9 @@ func (h *Here) of(ctx context.Context, impl *steps.Implementation, images bool) 
 		if h.containers.Contains(impl.Image, program) {
 			place := h.boxed(ctx, impl, images)
 			if !place.Runs() {
+				if program != "" && program != "sh" && h.process(impl, program).Runs() {
+					place.Fix += fmt.Sprintf(" Or run %s as it is installed here, whatever version that is: --containers never.", program)
+				}
 				return place
 			}
 			how = place.How
