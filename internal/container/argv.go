@@ -60,7 +60,7 @@ func (p *Program) Create(s Spec) ([]string, error) {
 		"--log-driver=none", "--no-healthcheck", "--entrypoint=", "--workdir="+s.Dir,
 	)
 	args = append(args, p.user(s.User, s.Group)...)
-	if !p.docker {
+	if !p.Docker {
 		args = append(args, "--read-only-tmpfs=false", "--http-proxy=false", "--systemd=false", "--pidfile="+s.PIDFile)
 	}
 	if p.initially {
@@ -90,11 +90,11 @@ func (p *Program) Create(s Spec) ([]string, error) {
 func (p *Program) user(uid, gid int) []string {
 	caller := fmt.Sprintf("--user=%d:%d", uid, gid)
 	switch {
-	case p.docker && p.Rootless:
+	case p.Docker && p.Rootless:
 		return []string{"--user=0:0"} // which is the caller, outside
-	case p.docker && p.remapped:
+	case p.Docker && p.remapped:
 		return []string{"--userns=host", caller}
-	case !p.docker && p.Rootless:
+	case !p.Docker && p.Rootless:
 		return []string{"--userns=keep-id", caller}
 	}
 	return []string{caller}
@@ -148,7 +148,7 @@ func (p *Program) Kill(name string) []string { return []string{"kill", "--signal
 // and their volumes.
 func (p *Program) Remove(names ...string) []string {
 	args := []string{"rm", "--force", "--volumes"}
-	if !p.docker {
+	if !p.Docker {
 		args = append(args, "--time=0", "--ignore")
 	}
 	return append(args, names...)
@@ -162,7 +162,7 @@ func (p *Program) List(label, value string) []string {
 
 // Has are the arguments that end well if an image is here, and with 1 if not.
 func (p *Program) Has(image string) []string {
-	if p.docker {
+	if p.Docker {
 		return []string{"image", "inspect", "--format={{.Id}}", image}
 	}
 	return []string{"image", "exists", image}

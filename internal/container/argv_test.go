@@ -1,6 +1,7 @@
 package container
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func podman() *Program {
 }
 
 func docker() *Program {
-	return &Program{Name: "docker", Path: "/usr/bin/docker", docker: true, Memory: true, CPU: true, PIDs: true, initially: true}
+	return &Program{Name: "docker", Path: "/usr/bin/docker", Docker: true, Memory: true, CPU: true, PIDs: true, initially: true}
 }
 
 // The whole of what podman and docker are told.
@@ -117,6 +118,23 @@ func TestRemove(t *testing.T) {
 	}
 	if got, want := strings.Join(docker().Remove("a", "b"), " "), "rm --force --volumes a b"; got != want {
 		t.Error(got)
+	}
+}
+
+// A program that was written down removes as it did.
+func TestRemoveLater(t *testing.T) {
+	for _, p := range []*Program{podman(), docker()} {
+		text, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var later Program
+		if err := json.Unmarshal(text, &later); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := later.Remove("a"), p.Remove("a"); !slices.Equal(got, want) || later.SeesProcesses() != p.SeesProcesses() || later.Path != p.Path {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

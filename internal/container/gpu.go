@@ -32,7 +32,7 @@ func (p *Program) gpus(gpus []GPU) ([]string, error) {
 	if len(gpus) == 0 {
 		return []string{"--env=NVIDIA_VISIBLE_DEVICES=void"}, nil
 	}
-	if p.docker {
+	if p.Docker {
 		ids := make([]string, len(gpus))
 		for i, g := range gpus {
 			ids[i] = g.ID
@@ -54,10 +54,10 @@ func (p *Program) GPUs(gpus []GPU) *Unavailable {
 	switch {
 	case len(gpus) == 0:
 		return nil
-	case p.docker && !p.nvidia:
+	case p.Docker && !p.nvidia:
 		return &Unavailable{"docker cannot give a GPU to a container here: NVIDIA's container toolkit is not installed.",
 			"Install it: https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html"}
-	case p.docker:
+	case p.Docker:
 		return nil
 	}
 	folders := cdiFolders()

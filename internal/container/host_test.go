@@ -110,7 +110,7 @@ func TestWhichProgram(t *testing.T) {
 		if name == "docker only" && (!p.initially || !p.nvidia || !p.PIDs || p.SeesProcesses()) {
 			t.Errorf("%+v", p)
 		}
-		if name == "podman as docker" && p.docker {
+		if name == "podman as docker" && p.Docker {
 			t.Error("it is podman, whatever it is called")
 		}
 	}

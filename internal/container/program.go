@@ -11,13 +11,14 @@ import (
 	"strings"
 )
 
-// A Program is podman or docker, as it is set up here.
+// A Program is podman or docker, as it is set up here. As JSON it has what it
+// takes to remove its containers later.
 type Program struct {
 	Name    string // what to type: "podman" or "docker"
 	Path    string
 	Version string
 
-	docker   bool
+	Docker   bool // else it is podman, whatever its name
 	Rootless bool // it has no rights but its user's
 	remapped bool // docker: containers' users are others outside
 	// Of what kinds it can keep a container to a limit: not without the
@@ -39,7 +40,7 @@ func (p *Program) String() string {
 // SeesProcesses reports whether the processes of a container are this
 // machine's, and readable to whoever started it. Those of docker are its
 // daemon's.
-func (p *Program) SeesProcesses() bool { return !p.docker }
+func (p *Program) SeesProcesses() bool { return !p.Docker }
 
 func (h *Host) probe(ctx context.Context, use Use, path string, quick bool) (*Program, error) {
 	if use == Docker {
@@ -150,7 +151,7 @@ func (h *Host) probeDocker(ctx context.Context, path string) (*Program, error) {
 		}
 	}
 	return &Program{
-		Name: "docker", Path: path, Version: info.ServerVersion, docker: true,
+		Name: "docker", Path: path, Version: info.ServerVersion, Docker: true,
 		Rootless: option("rootless"), remapped: option("userns"),
 		Memory: info.MemoryLimit, CPU: info.CPUShares, PIDs: info.PidsLimit,
 		initially: info.InitCommit.ID != "N/A", // what it says where there is none: Debian only recommends it
