@@ -60,6 +60,10 @@ images: ## dist/images/*.tar, for docker load, podman load and ctr images import
 test-tools: ## against real tools from Debian (installs tm-align, dssp, bwa, samtools, bcftools, hmmer)
 	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/... ./e2e/tools
 
+.PHONY: test-podman
+test-podman: ## steps in containers, with podman (Linux; installs it from Debian) as root and as a user, and docker
+	$(GO) test -tags podman -count=1 -p 1 -timeout 30m -run 'Containers|Docker' ./steps/worker ./e2e/podman
+
 .PHONY: chaos
 chaos: ## kill the engine at random a hundred times under load
 	$(GO) test -count=1 -v -timeout 30m -run TestChaos ./e2e -kills $(or $(KILLS),120)

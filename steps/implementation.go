@@ -6,13 +6,13 @@ import (
 	"github.com/ligase-bio/ligase/internal/problem"
 )
 
-// Implementation is one way to run a step. Each maps to one process on the
-// embedded engine and to one WorkflowTemplate on Argo.
+// Implementation is one way to run a step. Each maps to processes or
+// containers on the embedded engine and to one WorkflowTemplate on Argo.
 type Implementation struct {
 	Name        string             `json:"name"`
 	Title       string             `json:"title,omitempty"`
 	Description string             `json:"description,omitempty"` // what it is good for and what not
-	Image       string             `json:"image,omitempty"`       // container image; empty: runs on the host only
+	Image       string             `json:"image,omitempty"`       // container image that its commands run in; empty: on the host, as does ligase itself
 	Prepare     []Arg              `json:"prepare,omitempty"`     // runs before the command: brings the inputs into the form that it takes
 	Command     []Arg              `json:"command,omitempty"`
 	Finish      []Arg              `json:"finish,omitempty"`   // runs after a command that ended well: makes what the step promises of what it left

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ligase-bio/ligase/catalog"
 	"github.com/ligase-bio/ligase/internal/config"
+	"github.com/ligase-bio/ligase/internal/container"
 	"github.com/ligase-bio/ligase/internal/gateway/identity"
 	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -29,6 +30,9 @@ type app struct {
 
 	configFlag   string
 	engineFlag   string
+	boxesFlag    string // --containers
+	pullFlag     string
+	mountFlags   []string
 	dataFlag     string
 	catalogFlags []string
 	rootFlags    []string
@@ -50,6 +54,9 @@ type app struct {
 	service *runs.Service
 	engine  runs.Engine
 	log     *slog.Logger // of the engine's process; nil discards
+
+	boxes   *container.Host // see containers
+	machine *local.Here     // see here
 }
 
 // close releases what was opened.
@@ -85,6 +92,27 @@ func (a *app) settings() (config.Config, error) {
 	case config.Local, config.Argo:
 	default:
 		return config.Config{}, usagef("There is no engine %q; there are local and argo.", c.Engine)
+	}
+	if a.boxesFlag != "" {
+		if c.Containers, err = config.ParseContainers(a.boxesFlag); err != nil {
+			return config.Config{}, usagef("--containers: %v", err)
+		}
+	}
+	if a.pullFlag != "" {
+		if c.Pull, err = config.ParsePull(a.pullFlag); err != nil {
+			return config.Config{}, usagef("--pull: %v", err)
+		}
+	}
+	if len(a.mountFlags) > 0 {
+		c.Mounts = nil
+		here, _ := filepath.Abs(".") // a folder that is gone is one that is not there
+		for _, text := range a.mountFlags {
+			folder, where, err := config.ParseMount(text, here)
+			if err != nil {
+				return config.Config{}, usagef("--mount: %v Write it like /srv/weights:/weights.", err)
+			}
+			c.Mounts = append(c.Mounts, folder+":"+where)
+		}
 	}
 	if len(a.catalogFlags) > 0 {
 		c.Catalogs = a.catalogFlags
@@ -292,6 +320,7 @@ func (a *app) openFor(engine makeEngine, readAny bool) (*runs.Service, error) {
 	}
 	a.service, err = runs.NewService(runs.Options{
 		Store: a.store, Engine: a.engine, Blobs: a.blobs, Claims: a.claims, Log: a.log, Root: root, Catalog: c, Clock: time.Now,
+		Hinders: a.hinders(),
 	})
 	return a.service, err
 }
@@ -348,6 +377,16 @@ func (a *app) sameSetUp() ([]string, error) {
 		}
 	}
 	args := []string{"--engine", string(c.Engine), "--data", data}
+	for _, f := range [][2]string{{"--containers", string(c.Containers)}, {"--pull", string(c.Pull)}} {
+		if f[1] != "" && c.Engine == config.Local {
+			args = append(args, f[0], f[1])
+		}
+	}
+	for _, m := range c.Mounts {
+		if c.Engine == config.Local {
+			args = append(args, "--mount", m)
+		}
+	}
 	paths := [][2]string{}
 	if a.configFile != "" {
 		paths = append(paths, [2]string{"--config", a.configFile})

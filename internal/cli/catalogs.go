@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 )
@@ -33,7 +36,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if kind != "" {
 				tools = slices.DeleteFunc(tools, func(t *catalog.Tool) bool { return string(t.Kind) != kind })
 			}
-			return a.printTools(tools)
+			return a.printTools(cmd.Context(), c, tools)
 		},
 	}
 	list.Flags().StringVar(&kind, "kind", "", "only steps, or only pipelines: step | pipeline")
@@ -50,10 +53,10 @@ func (a *app) catalogCommand() *cobra.Command {
 				return a.orProblems(err)
 			}
 			if a.json {
-				a.printJSON(toolJSON(t))
+				a.printJSON(a.toolJSON(cmd.Context(), t))
 				return nil
 			}
-			return a.printTool(c, t)
+			return a.printTool(cmd.Context(), c, t)
 		},
 	}
 
@@ -63,7 +66,8 @@ func (a *app) catalogCommand() *cobra.Command {
 		Short: "find tools by words in their names, titles, types, metrics and descriptions",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			hits := a.catalogOrWarn().Search(strings.Join(args, " "), limit)
+			c := a.catalogOrWarn()
+			hits := c.Search(strings.Join(args, " "), limit)
 			tools := make([]*catalog.Tool, len(hits))
 			for i, h := range hits {
 				tools[i] = h.Tool
@@ -71,7 +75,7 @@ func (a *app) catalogCommand() *cobra.Command {
 			if len(tools) == 0 && !a.json {
 				return exitError{ExitNotFound, fmt.Sprintf("ligase: nothing in the catalog speaks of %q. See `ligase catalog list`.", strings.Join(args, " "))}
 			}
-			return a.printTools(tools)
+			return a.printTools(cmd.Context(), c, tools)
 		},
 	}
 	search.Flags().IntVar(&limit, "limit", 10, "most tools to show")
@@ -125,23 +129,67 @@ type toolSummary struct {
 	Title       string         `json:"title"`
 	Duration    steps.Duration `json:"duration,omitempty"`
 	Description string         `json:"description,omitempty"`
+	Here        []string       `json:"here,omitempty"` // implementations that run on this machine
 }
 
-func (a *app) printTools(tools []*catalog.Tool) error {
+func (a *app) printTools(ctx context.Context, c *catalog.Catalog, tools []*catalog.Tool) error {
+	here := a.here()
 	if a.json {
 		out := make([]toolSummary, len(tools))
 		for i, t := range tools {
-			out[i] = toolSummary{t.Name, t.Kind, t.Version, t.Title, t.Duration, firstSentence(t.Description)}
+			out[i] = toolSummary{t.Name, t.Kind, t.Version, t.Title, t.Duration, firstSentence(t.Description), runsHere(ctx, here, t)}
 		}
 		a.printJSON(map[string]any{"tools": out})
 		return nil
 	}
+	heads := []string{"NAME", "KIND", "VERSION", "TAKES", "RUNS ON", "TITLE"}
+	if here != nil {
+		heads = slices.Insert(heads, 5, "HERE")
+	}
 	rows := make([][]string, len(tools))
 	for i, t := range tools {
 		rows[i] = []string{t.Name, string(t.Kind), t.Version, string(t.Duration), runsOn(t), t.Title}
+		if here != nil {
+			rows[i] = slices.Insert(rows[i], 5, whereHere(ctx, here, c, t))
+		}
 	}
-	table(a.Out, []string{"NAME", "KIND", "VERSION", "TAKES", "RUNS ON", "TITLE"}, rows)
+	table(a.Out, heads, rows)
 	return nil
+}
+
+// whereHere says at a glance what of a tool runs on this machine: which
+// implementations of a step; of a pipeline, whether it does as it is, and which
+// nodes do not.
+func whereHere(ctx context.Context, here *local.Here, c *catalog.Catalog, t *catalog.Tool) string {
+	if t.Kind == pipelines.KindStep {
+		return cmp.Or(strings.Join(runsHere(ctx, here, t), ", "), "no")
+	}
+	compiled, err := c.Compile(t.Name+"@"+t.Version, nil)
+	if err != nil {
+		return ""
+	}
+	var not []string
+	for _, u := range compiled.Uses() {
+		if !here.Glance(ctx, u.Implementation).Runs() {
+			not = append(not, u.Node)
+		}
+	}
+	if len(not) > 0 {
+		return "no: " + strings.Join(not, ", ")
+	}
+	return "yes"
+}
+
+// runsHere are the implementations of a step that run on this machine, if
+// their images can be had.
+func runsHere(ctx context.Context, here *local.Here, t *catalog.Tool) []string {
+	var names []string
+	for i := range t.Implementations {
+		if impl := &t.Implementations[i]; here != nil && here.Glance(ctx, impl).Runs() {
+			names = append(names, impl.Name)
+		}
+	}
+	return names
 }
 
 // runsOn says what a step's implementations need.

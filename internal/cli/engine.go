@@ -78,7 +78,7 @@ func (a *app) localEngine(dataDir string, blobs *uris.Store, jobs int, log *slog
 	}
 	w, err := worker.New(worker.Options{
 		Store: a.work, WorkDir: filepath.Join(dataDir, "work"),
-		Self: self, Version: version, Log: log,
+		Self: self, Version: version, Log: log, Containers: a.containers(),
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,7 +182,7 @@ order, what each takes and which implementation it uses. Nothing is created.`,
 				a.printJSON(plan)
 				return nil
 			}
-			a.printPlan(plan)
+			a.printPlan(cmd.Context(), plan)
 			return nil
 		},
 	}
@@ -189,14 +190,22 @@ order, what each takes and which implementation it uses. Nothing is created.`,
 	return cmd
 }
 
-func (a *app) printPlan(p *pipelines.Plan) {
-	c := p.Compiled
+func (a *app) printPlan(ctx context.Context, p *pipelines.Plan) {
+	c, here := p.Compiled, a.here()
 	fmt.Fprintf(a.Out, "%s %s (%s): sound, %d nodes\n\n", c.Tool.Name, c.Tool.Version, c.Tool.Kind, len(c.Nodes))
+	heads := []string{"NODE", "STEP", "IMPLEMENTATION", "NEEDS", "RUNS", "TAKES"}
+	if here != nil {
+		heads = slices.Insert(heads, 4, "HERE")
+	}
 	var rows [][]string
 	for _, u := range c.Uses() {
-		rows = append(rows, []string{u.Node, u.Step, u.Implementation.Name, resourceFacts(u.Implementation), u.Times, strings.Join(u.Takes, ", ")})
+		row := []string{u.Node, u.Step, u.Implementation.Name, resourceFacts(u.Implementation), u.Times, strings.Join(u.Takes, ", ")}
+		if here != nil {
+			row = slices.Insert(row, 4, here.Of(ctx, u.Implementation).String())
+		}
+		rows = append(rows, row)
 	}
-	table(a.Out, []string{"NODE", "STEP", "IMPLEMENTATION", "NEEDS", "RUNS", "TAKES"}, rows)
+	table(a.Out, heads, rows)
 	fmt.Fprintln(a.Out)
 	for i := range c.Nodes {
 		for _, t := range p.NodeKeep(c.Nodes[i].ID) {

@@ -39,6 +39,10 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LIGASE_CATALOG", "")
 			e.Setenv("LIGASE_ROOTS", "")
 			e.Setenv("LIGASE_ENGINE_IDLE", "300ms")
+			// What runs here is to be the same on every machine.
+			e.Setenv("CUDA_VISIBLE_DEVICES", "")
+			e.Setenv("LIGASE_CONTAINERS", "never")
+			e.Setenv("ONLY_LIGASE", filepath.SplitList(e.Getenv("PATH"))[0]) // a PATH with this program and nothing else
 			e.Setenv("UBIQUITIN", demo)
 			return nil
 		},

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 )
@@ -19,18 +21,32 @@ type toolDetail struct {
 	Metrics         []steps.Metric         `json:"metrics,omitempty"`
 	Implementations []steps.Implementation `json:"implementations,omitempty"`
 	Origin          string                 `json:"origin"`
+
+	// Places are how implementations run on this machine, by their names.
+	Places map[string]local.Place `json:"places,omitempty"`
 }
 
-func toolJSON(t *catalog.Tool) toolDetail {
-	return toolDetail{
-		toolSummary{t.Name, t.Kind, t.Version, t.Title, t.Duration, t.Description},
-		t.Inputs, t.Params, t.Outputs, t.Metrics, t.Implementations, t.Origin,
+func (a *app) toolJSON(ctx context.Context, t *catalog.Tool) toolDetail {
+	d := toolDetail{
+		toolSummary: toolSummary{t.Name, t.Kind, t.Version, t.Title, t.Duration, t.Description, nil},
+		Inputs:      t.Inputs, Params: t.Params, Outputs: t.Outputs, Metrics: t.Metrics, Implementations: t.Implementations, Origin: t.Origin,
 	}
+	if here := a.here(); here != nil && len(t.Implementations) > 0 {
+		d.Places = map[string]local.Place{}
+		for i := range t.Implementations {
+			impl := &t.Implementations[i]
+			d.Places[impl.Name] = here.Of(ctx, impl)
+			if d.Places[impl.Name].Runs() {
+				d.Here = append(d.Here, impl.Name)
+			}
+		}
+	}
+	return d
 }
 
 // printTool prints the manual page of a tool.
-func (a *app) printTool(c *catalog.Catalog, t *catalog.Tool) error {
-	w := a.Out
+func (a *app) printTool(ctx context.Context, c *catalog.Catalog, t *catalog.Tool) error {
+	w, here := a.Out, a.here()
 	fmt.Fprintf(w, "%s %s (%s)\n%s\n", t.Name, t.Version, t.Kind, t.Title)
 	if t.Description != "" {
 		fmt.Fprintf(w, "\n%s\n", fill(t.Description, 78, ""))
@@ -74,6 +90,9 @@ func (a *app) printTool(c *catalog.Catalog, t *catalog.Tool) error {
 				note = " (default)"
 			}
 			fmt.Fprintf(w, "  %s%s  %s\n", impl.Name, note, resourceFacts(&impl))
+			if here != nil {
+				fmt.Fprintln(w, fill("Here: "+here.Of(ctx, &impl).String(), 78, "      "))
+			}
 			for _, text := range []string{impl.Title, impl.Description} {
 				if text != "" {
 					fmt.Fprintln(w, fill(text, 78, "      "))

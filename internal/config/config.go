@@ -37,10 +37,33 @@ const (
 	Argo  Engine = "argo"  // Argo Workflows on a Kubernetes cluster
 )
 
+// Containers names what runs the images of implementations on this machine.
+type Containers string
+
+// The ways there are.
+const (
+	ContainersAuto   Containers = "auto"   // podman, or where that is not to be had, docker
+	ContainersPodman Containers = "podman" // that and nothing else
+	ContainersDocker Containers = "docker"
+	ContainersNever  Containers = "never" // nothing: commands run on the host, images or not
+)
+
+// Pull says which images are fetched.
+type Pull string
+
+// The ways there are.
+const (
+	PullMissing Pull = "missing" // those that are not here when they are needed
+	PullNever   Pull = "never"   // none: a run that needs one that is not here is refused
+)
+
 // Config is how an installation is set up. The zero value of a field is its
 // default.
 type Config struct {
 	Engine     Engine     // empty: Local
+	Containers Containers // of the engine local; empty: ContainersAuto
+	Pull       Pull       // of the engine local; empty: PullMissing
+	Mounts     []string   // of the engine local: FOLDER:WHERE, what containers have read-only besides; see ParseMount
 	Data       string     // absolute path of the data folder; empty: the user's own
 	AllowRoots []uris.URI // what calls may name as inputs besides
 	Catalogs   []string   // absolute paths of folders of definitions
@@ -73,6 +96,8 @@ const DefaultNamespace = "ligase"
 const (
 	EnvFile       = "LIGASE_CONFIG"
 	EnvEngine     = "LIGASE_ENGINE"
+	EnvContainers = "LIGASE_CONTAINERS"
+	EnvPull       = "LIGASE_PULL"
 	EnvData       = "LIGASE_DATA"
 	EnvRoot       = "LIGASE_ROOT"    // of the engine argo
 	EnvAllowRoots = "LIGASE_ROOTS"   // separated by spaces
@@ -152,6 +177,16 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 	doc := definition.Parse(file, data)
 	top := doc.Root().Fields()
 	c.Engine = definition.OneOf(top.Get("engine"), Local, Argo)
+	c.Containers = definition.OneOf(top.Get("containers"), ContainersAuto, ContainersPodman, ContainersDocker, ContainersNever)
+	c.Pull = definition.OneOf(top.Get("pull"), PullMissing, PullNever)
+	for _, n := range top.Get("mounts").ListOrOne() {
+		text := n.Text()
+		if folder, where, err := ParseMount(text, dir); err != nil {
+			n.Problem(problem.Invalid, "Write it like /srv/weights:/weights.", "%v", err)
+		} else {
+			c.Mounts = append(c.Mounts, folder+":"+where)
+		}
+	}
 	c.Data = path(top.Get("data"), dir)
 	for _, n := range top.Get("allow_roots").ListOrOne() {
 		c.AllowRoots = append(c.AllowRoots, uri(n))
@@ -221,6 +256,18 @@ func (c *Config) environment(getenv func(string) string) (ps problem.Problems) {
 			bad(EnvEngine, "There is no engine %q; there are local and argo.", e)
 		}
 	}
+	if text := getenv(EnvContainers); text != "" {
+		var err error
+		if c.Containers, err = ParseContainers(text); err != nil {
+			bad(EnvContainers, "%v", err)
+		}
+	}
+	if text := getenv(EnvPull); text != "" {
+		var err error
+		if c.Pull, err = ParsePull(text); err != nil {
+			bad(EnvPull, "%v", err)
+		}
+	}
 	if d := getenv(EnvData); d != "" {
 		abs, err := filepath.Abs(d)
 		if err != nil {
@@ -254,4 +301,34 @@ func (c *Config) environment(getenv func(string) string) (ps problem.Problems) {
 	}
 	c.Serve.environment(getenv, bad)
 	return ps
+}
+
+// ParseContainers reads one of the ways to run images.
+func ParseContainers(text string) (Containers, error) {
+	if !slices.Contains([]Containers{ContainersAuto, ContainersPodman, ContainersDocker, ContainersNever}, Containers(text)) {
+		return "", fmt.Errorf("There is no way %q to run images; there are auto, podman, docker and never.", text)
+	}
+	return Containers(text), nil
+}
+
+// ParsePull reads which images are fetched.
+func ParsePull(text string) (Pull, error) {
+	if !slices.Contains([]Pull{PullMissing, PullNever}, Pull(text)) {
+		return "", fmt.Errorf("Images are pulled when they are missing, or never, not %q.", text)
+	}
+	return Pull(text), nil
+}
+
+// ParseMount reads FOLDER:WHERE: a folder of this machine, below dir unless it
+// is absolute, and where containers have it.
+func ParseMount(text, dir string) (folder, where string, err error) {
+	colon := strings.LastIndexByte(text, ':')
+	if colon <= 0 || !filepath.IsAbs(text[colon+1:]) || filepath.Clean(text[colon+1:]) == "/" {
+		return "", "", fmt.Errorf("%q does not say which folder is to be where in containers.", text)
+	}
+	folder, where = text[:colon], filepath.Clean(text[colon+1:])
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(dir, folder)
+	}
+	return folder, where, nil
 }

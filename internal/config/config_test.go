@@ -15,6 +15,9 @@ import (
 
 const sample = `
 engine: argo
+containers: docker
+pull: never
+mounts: ["weights:/weights", "/srv/a:b:/b/"]
 data: state
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
 catalogs: [definitions, /srv/definitions]
@@ -38,7 +41,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := Config{
-		Engine: Argo, Data: "/etc/ligase/state",
+		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"}, Data: "/etc/ligase/state",
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
 		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
 		Buckets: map[string]uris.BucketConfig{"s3://": {
@@ -81,19 +84,31 @@ func TestMistakesAreNamed(t *testing.T) {
 	}
 }
 
+func TestMountsThatAreNone(t *testing.T) {
+	for _, text := range []string{"/srv", "/srv:", ":/x", "/srv:x", "/srv:/", ""} {
+		if folder, where, err := ParseMount(text, "/d"); err == nil {
+			t.Errorf("%q is %s at %s", text, folder, where)
+		}
+	}
+}
+
 func TestEnvironmentIsOverTheFile(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(file, []byte("engine: argo\nargo: {root: s3://lab/b, namespace: x, qps: 3}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{EnvFile: file, EnvEngine: "local", EnvRoot: "s3://other/d/", EnvNamespace: "y"}
+	env := map[string]string{EnvFile: file, EnvContainers: "never", EnvPull: "missing", EnvEngine: "local", EnvRoot: "s3://other/d/", EnvNamespace: "y"}
 	got, read, err := Load("", func(k string) string { return env[k] })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if read != file || got.Engine != Local || got.Argo.Root != must(t, "s3://other/d") || got.Argo.Namespace != "y" || got.Argo.QPS != 3 {
+	if read != file || got.Engine != Local || got.Argo.Root != must(t, "s3://other/d") || got.Argo.Namespace != "y" || got.Argo.QPS != 3 || got.Containers != ContainersNever || got.Pull != PullMissing {
 		t.Errorf("%+v of %s", got, read)
+	}
+	env[EnvContainers], env[EnvPull] = "lxc", "always"
+	if _, _, err := Load("", func(k string) string { return env[k] }); err == nil || !strings.Contains(err.Error(), `"lxc" to run images; there are auto, podman, docker and never`) || !strings.Contains(err.Error(), `not "always"`) {
+		t.Errorf("containers and pulls that are not there: %v", err)
 	}
 	env[EnvEngine] = "slurm"
 	if _, _, err := Load("", func(k string) string { return env[k] }); problem.Of(err) == nil || !strings.Contains(err.Error(), "slurm") {

@@ -19,6 +19,9 @@ import (
 func (c Config) YAML() ([]byte, error) {
 	p := &printer{}
 	p.field("", "engine", string(c.Engine))
+	p.field("", "containers", string(c.Containers))
+	p.field("", "pull", string(c.Pull))
+	p.field("", "mounts", c.Mounts)
 	p.field("", "data", c.Data)
 	p.field("", "catalogs", c.Catalogs)
 	p.field("", "allow_roots", texted(c.AllowRoots))

@@ -24,6 +24,7 @@ var floors = [][]string{
 	{"internal/definition", "uris", "internal/tool"},
 	{"uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob", "internal/compare"},
 	{"uris/drivers", "steps", "internal/config", "internal/baseline", "internal/adapt", "internal/gateway/identity", "internal/gateway/mcptasks"},
+	{"internal/container"},
 	{"steps/worker", "dag", "internal/gateway/record", "internal/draft"},
 	{"pipelines", "internal/gateway/door"},
 	{"catalog", "internal/tasks"},
@@ -31,7 +32,7 @@ var floors = [][]string{
 	{"internal/follow", "internal/argo/drift"},
 	{"internal/runs/runstest", "internal/sqlite", "internal/local", "internal/argo", "internal/argo/adopt", "internal/gateway"},
 	{"internal/cli"},
-	{"cmd/ligase", "cmd/ligase-worker", "e2e/mcp/fixture", "e2e/cluster/kube", "e2e/cluster/images", "e2e/cluster/pause", "e2e/built", "e2e/mcp/checkers"},
+	{"cmd/ligase", "cmd/ligase-worker", "e2e/mcp/fixture", "e2e/cluster/kube", "e2e/cluster/images", "e2e/cluster/pause", "e2e/built", "e2e/mcp/checkers", "e2e/podman/site"},
 	{"e2e", "e2e/argo/gateway", "e2e/bench", "e2e/cluster", "internal/layers"},
 }
 

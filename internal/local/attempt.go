@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/container"
 	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/steps"
@@ -58,6 +60,7 @@ func (e *Engine) start(t *task) {
 	hooks := &worker.Hooks{
 		Progress: func(fraction float64, line string) { e.progress(t, w.Attempt, fraction, line) },
 		Env:      e.grant(t.devices),
+		GPUs:     e.given(t.devices),
 	}
 	d.working.Go(func() {
 		result, failure := e.options.Worker.Execute(ctx, w, hooks)
@@ -74,6 +77,17 @@ func (e *Engine) grant(devices []string) map[string]string {
 		return nil
 	}
 	return map[string]string{"CUDA_VISIBLE_DEVICES": strings.Join(devices, ",")}
+}
+
+// given are the GPUs of a task as a container is given them.
+func (e *Engine) given(devices []string) []container.GPU {
+	var given []container.GPU
+	for _, g := range GPUs(e.options.Slots.GPUs) {
+		if slices.Contains(devices, g.ID) {
+			given = append(given, g)
+		}
+	}
+	return given
 }
 
 func (e *Engine) hold(r *run, held need) {

@@ -40,6 +40,11 @@ type Options struct {
 	// a store without Sync does, and spares each submit two flushes.
 	Claims *uris.Store
 
+	// Hinders says why an implementation of a step cannot run where the engine
+	// runs; nil when it can. A call that needs one that cannot is refused.
+	// Without it nothing is refused for that.
+	Hinders func(context.Context, *steps.Step, *steps.Implementation) *Hindrance
+
 	Clock        func() time.Time // nil: time.Now
 	NewRequestID func() string    // for calls that bring none; nil: 128 random bits
 	MaxInline    int64            // bytes of one value given in a call; 0: 64 MiB

@@ -54,6 +54,9 @@ func (s *Service) Plan(ctx context.Context, req SubmitRequest) (*pipelines.Plan,
 	if err != nil {
 		return nil, err
 	}
+	if err := s.hindered(ctx, b.plan); err != nil {
+		return nil, err
+	}
 	return b.plan, nil
 }
 
@@ -96,6 +99,9 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 	case err == nil:
 		return Submission{Run: shown(known)}, nil
 	case !errors.Is(err, problem.ErrNotFound):
+		return Submission{}, err
+	}
+	if err := s.hindered(ctx, b.plan); err != nil {
 		return Submission{}, err
 	}
 

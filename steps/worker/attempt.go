@@ -29,6 +29,7 @@ type attempt struct {
 	began   time.Time // for durations
 	started time.Time // for people
 	timings steps.Timings
+	excused time.Duration // since began, that the timeout does not count
 
 	staged map[string]*stagedInput
 	log    *attemptLog
@@ -36,6 +37,10 @@ type attempt struct {
 
 	part        *part // of the work, that is being done
 	process     *process
+	box         *box   // of a command that runs in a container, while there is one
+	pidFile     string // where the number of its first process is; "" for a command that is a process of ours
+	first       int    // that number; under the lock of the census
+	ownCgroup   bool   // what the kernel counts for memory, it counts for the container alone
 	noting      sync.Mutex
 	over        bool // nothing is noted any more; under noting
 	noted       bool // attempt.json is there; under noting
@@ -47,6 +52,8 @@ type attempt struct {
 	ended       bool         // the census must not look any more; under its lock
 	peak        atomic.Int64 // bytes of the largest process that the census saw
 	overMemory  atomic.Int64 // bytes that it had when it was ended for that
+	cpuInside   atomic.Int64 // clock ticks that the census saw used in a container
+	oomInside   atomic.Bool  // the kernel has killed a process of the container for memory
 	oomBefore   atomic.Int64 // oomKills when the census began to look
 }
 
@@ -68,11 +75,13 @@ func (a *attempt) execute(ctx context.Context) (*steps.Result, *steps.Failure) {
 	}
 	a.log = &attemptLog{folder: a.folder, segment: max(a.worker.options.MaxLog/2, 1)}
 	result, failure := a.try(ctx)
+	gone := a.unbox()
 	if failure != nil {
 		a.describe(failure)
 		a.recordFailure(ctx, failure)
 	}
-	a.leave(failure != nil && a.worker.options.KeepWork || failure == nil && a.worker.options.KeepDone)
+	// A folder whose container could not be removed tells the next engine of it.
+	a.leave(!gone || failure != nil && a.worker.options.KeepWork || failure == nil && a.worker.options.KeepDone)
 	return result, failure
 }
 
@@ -162,6 +171,16 @@ func canceled(ctx context.Context) *steps.Failure {
 	return fail(steps.FailCanceled, "The attempt was cancelled.")
 }
 
+// ready makes ready what a part needs besides its files: the environment on
+// this machine, or the container that it runs in.
+func (a *attempt) ready(ctx context.Context) (launch, *steps.Failure) {
+	a.pidFile = ""
+	if a.part.boxed {
+		return a.makeBox(ctx)
+	}
+	return launch{argv: a.part.argv, env: a.environment(), dir: a.work()}, nil
+}
+
 // firstLook is when the census begins to look at an attempt.
 const firstLook = 200 * time.Millisecond
 
@@ -175,10 +194,14 @@ func (a *attempt) runParts(ctx context.Context, parts []part) *steps.Failure {
 		if a.hooks.Command != nil {
 			a.hooks.Command(parts[i].argv)
 		}
-		if f := a.runCommand(ctx, parts[i].argv); f != nil {
-			return f
+		l, f := a.ready(ctx)
+		if f == nil {
+			f = a.runCommand(ctx, l)
 		}
-		if f := a.judge(ctx); f != nil {
+		if f == nil {
+			f = a.judge(ctx)
+		}
+		if f != nil {
 			return f
 		}
 		if done := parts[i].done; done != nil {
@@ -191,9 +214,9 @@ func (a *attempt) runParts(ctx context.Context, parts []part) *steps.Failure {
 }
 
 // runCommand runs a command to its end, and the end of all that it started.
-func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure {
+func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 	w := a.worker
-	remaining := a.timeout() - time.Since(a.began)
+	remaining := a.timeout() - (time.Since(a.began) - a.excused)
 	if remaining <= 0 {
 		return a.overdue()
 	}
@@ -202,12 +225,16 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 		return fail(steps.FailUnknown, "No pipe for the command's output: %v.", err)
 	}
 	defer r.Close()
-	pid, err := w.spawner.start(argv, a.environment(), a.work(), out)
+	pid, err := w.spawner.start(l, out)
 	syscall.Close(out)
 	if err != nil {
-		return a.notStarted(argv[0], err)
+		return a.notStarted(l.argv[0], err)
 	}
-	p := &process{pid: pid, grace: w.options.Grace}
+	p := &process{pid: pid, grace: w.options.Grace, gentle: l.gentle}
+	if b := a.box; b != nil {
+		p.kill = func() { b.kill(w, p) }
+		a.noteClient(pid)
+	}
 	a.process, a.over, a.ended = p, false, false
 	a.overMemory.Store(0)
 	a.oomBefore.Store(0)
@@ -220,7 +247,9 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 	looked := make(chan struct{})
 	look := time.AfterFunc(firstLook, func() {
 		defer close(looked)
-		a.note()
+		if a.pidFile == "" {
+			a.note()
+		}
 		w.census.add(a)
 	})
 	pumped := make(chan struct{})
@@ -230,7 +259,7 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 		defer w.buffers.Put(buf)
 		pump(r, buf[:], a.log, w.options.Echo, a.watch)
 	}()
-	if !marksAreFound {
+	if !marksAreFound && a.pidFile == "" {
 		a.note()
 	}
 	if a.hooks.Started != nil {
@@ -248,17 +277,25 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 	a.noting.Lock()
 	a.over = true
 	a.noting.Unlock()
+	var unstarted *steps.Failure
+	if a.box != nil {
+		r.SetReadDeadline(time.Now().Add(drain))
+		<-pumped
+		unstarted = a.boxEnded()
+		a.unbox()
+	}
 	left, alone := w.census.stragglers(a)
 	endProcs(left, w.options.Grace)
 	w.census.remove(a)
-	a.forgotten = a.forgotten && alone && len(left) == 0
-	u := &a.ending.usage
-	a.cpu += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	a.maxRSS = max(a.maxRSS, maxRSS(u))
+	a.forgotten = a.forgotten && alone && len(left) == 0 && a.pidFile == ""
+	a.count()
 	r.SetReadDeadline(time.Now().Add(drain))
 	<-pumped
 	if a.log.err != nil {
 		w.options.Log.Warn("log of an attempt is cut", "folder", a.folder, "err", a.log.err)
+	}
+	if unstarted != nil {
+		return unstarted
 	}
 	if a.ending.cause == stoppedByEngine {
 		return fail(steps.FailUnknown, "The engine ended the attempt as it started: %v.", err)

@@ -16,9 +16,9 @@ import (
 // worker together: how much memory each attempt has, and which processes
 // belong to it. Commands that end before the first look cost nothing.
 //
-// A process belongs to an attempt when it is in its process group or its
-// parent belonged to it when it was seen; once it does it stays so, wherever
-// it goes.
+// A process belongs to an attempt when it is in its process group (of a
+// container: is its first process) or its parent belonged to it when it was
+// seen; once it does it stays so, wherever it goes.
 type census struct {
 	reapers map[int]bool
 
@@ -98,7 +98,11 @@ func (c *census) look() bool {
 	byGroup := make(map[int]*attempt, len(c.attempts))
 	owner := make([]*attempt, len(all))
 	for a, known := range c.attempts {
-		byGroup[a.process.pid] = a
+		if a.pidFile == "" {
+			byGroup[a.process.pid] = a
+		} else if i, ok := byPID[a.firstInside()]; ok {
+			owner[i] = a
+		}
 		for p := range known {
 			if i, ok := byPID[p.pid]; ok && all[i].start == p.start {
 				owner[i] = a
@@ -122,7 +126,7 @@ func (c *census) look() bool {
 		}
 		return owner[i]
 	}
-	total := map[*attempt]int64{}
+	total, cpu := map[*attempt]int64{}, map[*attempt]int64{}
 	for i, m := range all {
 		a := find(i)
 		if a == nil {
@@ -130,9 +134,16 @@ func (c *census) look() bool {
 		}
 		c.attempts[a][procID{m.pid, m.start}] = struct{}{}
 		total[a] += m.resident
+		cpu[a] += m.cpu
 		a.peak.Store(max(a.peak.Load(), m.resident))
 	}
 	for a, resident := range total {
+		if a.pidFile != "" {
+			a.cpuInside.Store(max(a.cpuInside.Load(), cpu[a]))
+			if a.ownCgroup && oomKillsInside(a.firstInside()) > 0 {
+				a.oomInside.Store(true)
+			}
+		}
 		if a.memoryLimit > 0 && resident > a.memoryLimit {
 			c.overLimit(a, resident)
 		}

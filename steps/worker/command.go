@@ -22,6 +22,8 @@ type part struct {
 	own  bool                  // the program is ligase itself: what its exit code means is known
 	last bool                  // it finishes: what it is given is what the command made
 	done func() *steps.Failure // looks at what it made, when it ended well; nil: nobody does yet
+
+	boxed bool // it runs in a container of the image, where its program is looked for
 }
 
 // parts renders the commands of the attempt. All are looked at before the
@@ -42,8 +44,11 @@ func (a *attempt) parts() ([]part, *steps.Failure) {
 			return nil, f
 		}
 		p := part{noun: nouns[i], argv: argv, own: argv[0] == "ligase", last: i == 2}
-		if argv[0], f = a.program(argv); f != nil {
-			return nil, f
+		p.boxed = a.worker.options.Containers.Contains(a.task.Implementation.Image, argv[0])
+		if !p.boxed {
+			if argv[0], f = a.program(argv); f != nil {
+				return nil, f
+			}
 		}
 		parts = append(parts, p)
 	}

@@ -26,6 +26,11 @@ func (a *attempt) judge(ctx context.Context) *steps.Failure {
 			noun, mebibytes(a.overMemory.Load()), mebibytes(a.memoryLimit))
 	case e.exit == 0:
 		return nil
+	case e.oom:
+		f = fail(steps.FailOOM, "The kernel killed t%s or something that it started, because memory ran out.", noun[1:])
+		if limit := a.memoryLimit; limit > 0 {
+			f = fail(steps.FailOOM, "%s needed more than the %s of memory that its implementation asks for, and the kernel killed it or something that it started.", noun, mebibytes(limit))
+		}
 	case a.refused() && !a.part.last:
 		f = fail(steps.FailInput, "%s cannot work on what it was given: %s", noun, a.lastWords())
 	case a.watch.found().code != "":

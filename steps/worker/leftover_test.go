@@ -11,12 +11,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/container"
 	"github.com/ligase-bio/ligase/steps/worker"
 )
 
 // victimVariable makes the test program execute an attempt that does not end,
 // for a test to kill it.
-const victimVariable = "LIGASE_TEST_VICTIM"
+const (
+	victimVariable = "LIGASE_TEST_VICTIM"
+	victimBox      = "LIGASE_TEST_VICTIM_CONTAINER" // what runs it in a container; empty: it is a process
+	victimImage    = "LIGASE_TEST_VICTIM_IMAGE"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimVariable); dir != "" {
@@ -27,6 +32,18 @@ func TestMain(m *testing.M) {
 
 func victim(dir string) {
 	t := &testing.T{}
+	if use := os.Getenv(victimBox); use != "" {
+		l := newLab(t, func(o *worker.Options) {
+			o.WorkDir, o.Containers = dir, container.NewHost(container.Options{Use: container.Use(use), NoPull: true})
+		})
+		task := l.task(`trap '' TERM; setsid sleep 600 & while :; do sleep 0.1; done`)
+		task.Implementation.Image, task.Implementation.Timeout = os.Getenv(victimImage), time.Hour
+		l.Execute(context.Background(), task, &worker.Hooks{Started: func(int) error {
+			time.AfterFunc(3*time.Second, func() { fmt.Println("ready") })
+			return nil
+		}})
+		return
+	}
 	l := newLab(t, func(o *worker.Options) { o.WorkDir = dir })
 	// The command itself dies with the engine; what it started does not.
 	task := l.task(`sleep 60 & setsid sleep 60 & (trap '' TERM; sleep 60; sleep 60) & echo; wait`)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -15,8 +16,33 @@ func oomKills() int64 { return oomKillsBelow("/") }
 
 // oomKillsBelow is oomKills of the system whose file systems are below root.
 func oomKillsBelow(root string) int64 {
+	if n, told := oomKillsOf(root, "self", true); told {
+		return n
+	}
+	n, _ := oomKillsIn(path.Join(root, "proc/vmstat"))
+	return n
+}
+
+// oomKillsInside counts those of the cgroup that a container has to itself;
+// first is its first process.
+func oomKillsInside(first int) int64 {
+	n, _ := oomKillsOf("/", strconv.Itoa(first), false)
+	return n
+}
+
+// machineOOMKills counts the processes of the whole machine that the kernel has
+// killed for memory, in whatever cgroup.
+func machineOOMKills() int64 {
+	n, _ := oomKillsIn("/proc/vmstat")
+	return n
+}
+
+// oomKillsOf counts those of the cgroup that a process is in, of the system
+// whose file systems are below root; false when it has no such count. Our own
+// may be what is mounted, under a path that is the host's.
+func oomKillsOf(root, pid string, own bool) (int64, bool) {
 	mounts := path.Join(root, "sys/fs/cgroup")
-	membership, _ := os.ReadFile(path.Join(root, "proc/self/cgroup"))
+	membership, _ := os.ReadFile(path.Join(root, "proc", pid, "cgroup"))
 	for line := range bytes.Lines(membership) {
 		// hierarchy:controllers:path (cgroups(7)); the hierarchy of version 2
 		// has no controllers.
@@ -36,16 +62,14 @@ func oomKillsBelow(root string) int64 {
 		default:
 			continue
 		}
-		// In a container the path may be the host's, while what is mounted is
-		// the container's own cgroup.
-		for _, own := range []string{path.Join(folder, path.Join("/", fields[2])), folder} {
-			if n, told := oomKillsIn(path.Join(own, file)); told {
-				return n
-			}
+		if n, told := oomKillsIn(path.Join(folder, path.Join("/", fields[2]), file)); told {
+			return n, true
+		}
+		if n, told := oomKillsIn(path.Join(folder, file)); told && own {
+			return n, true
 		}
 	}
-	n, _ := oomKillsIn(path.Join(root, "proc/vmstat"))
-	return n
+	return 0, false
 }
 
 // oomKillsIn reads the count from one file; false when it has none.

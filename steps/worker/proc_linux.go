@@ -17,6 +17,7 @@ type procStat struct {
 	ppid, pgrp, sid int
 	start           uint64 // clock ticks after boot
 	resident        int64  // bytes
+	cpu             int64  // clock ticks that it, and the children that it has waited for, have used
 }
 
 // readStat reads a process's state; false when it is gone.
@@ -46,6 +47,8 @@ func readStat(pid int) (procStat, bool) {
 			s.pgrp = int(number(word))
 		case 6:
 			s.sid = int(number(word))
+		case 14, 15, 16, 17:
+			s.cpu += number(word)
 		case 22:
 			s.start = uint64(number(word))
 		case 24:

@@ -29,6 +29,12 @@ type process struct {
 	pid   int
 	grace time.Duration
 
+	// gentle says that SIGTERM is for the leader alone, which passes it on: it
+	// is the client of a container, and what it is told twice, so is the
+	// command.
+	gentle bool
+	kill   func() // instead of SIGKILL to the group, which it may send; nil: that
+
 	mu     sync.Mutex
 	reaped bool
 	cause  stopCause
@@ -44,20 +50,38 @@ func (p *process) stop(cause stopCause) {
 		return
 	}
 	p.cause = cause
+	kill := p.kill
+	if kill == nil {
+		kill = func() { p.send(syscall.SIGKILL) }
+	}
 	if cause == stoppedByMemory {
 		// It may be growing still, and a handler would need memory.
-		syscall.Kill(-p.pid, syscall.SIGKILL)
+		go kill()
 		return
 	}
-	syscall.Kill(-p.pid, syscall.SIGTERM)
+	if p.gentle {
+		syscall.Kill(p.pid, syscall.SIGTERM)
+	} else {
+		syscall.Kill(-p.pid, syscall.SIGTERM)
+	}
 	syscall.Kill(-p.pid, syscall.SIGCONT) // a stopped process would not notice
-	p.killer = time.AfterFunc(p.grace, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if !p.reaped {
-			syscall.Kill(-p.pid, syscall.SIGKILL)
-		}
-	})
+	p.killer = time.AfterFunc(p.grace, kill)
+}
+
+// send sends the group a signal, unless it has ended.
+func (p *process) send(sig syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped {
+		syscall.Kill(-p.pid, sig)
+	}
+}
+
+// ended reports whether the leader has ended.
+func (p *process) ended() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reaped
 }
 
 // ending is how a command ended.
@@ -65,12 +89,17 @@ type ending struct {
 	exit   int            // exit code, or 128 plus the signal
 	signal syscall.Signal // 0 when it exited by itself
 	cause  stopCause
+	oom    bool // in a container: the kernel killed it, or a part of it, for memory
 	usage  syscall.Rusage
 }
 
 // wait waits for the leader, and ends what it left behind in its group.
 func (p *process) wait() ending {
 	waitEnded(p.pid)
+	if p.gentle {
+		// What it handed its work to is still at it.
+		until(p.grace, func() bool { return !p.followed() })
+	}
 
 	p.mu.Lock()
 	// While the leader is a zombie the group's number is surely ours.
@@ -100,6 +129,10 @@ func (p *process) wait() ending {
 	p.endGroup()
 	return e
 }
+
+// followed reports whether a process of the group lives besides the leader,
+// which has ended and is not reaped.
+func (p *process) followed() bool { return groupLives(p.pid) }
 
 // endGroup waits for the rest of the group, which has been asked to end, and
 // kills it after the grace. As long as a member lives the number stays taken.
@@ -159,6 +192,13 @@ type spawner struct {
 	log      *slog.Logger
 }
 
+// launch is a program to be started.
+type launch struct {
+	argv, env []string // argv[0] is a path
+	dir       string
+	gentle    bool // when this program dies, it is asked to end, and not killed
+}
+
 type spawnRequest struct {
 	argv  []string
 	attr  syscall.ProcAttr
@@ -170,19 +210,19 @@ type spawned struct {
 	err error
 }
 
-// start runs argv[0], a path, with its output going to the descriptor out.
-func (s *spawner) start(argv, env []string, dir string, out int) (int, error) {
+// start runs a program with its output going to the descriptor out.
+func (s *spawner) start(l launch, out int) (int, error) {
 	s.once.Do(func() {
 		s.requests = make(chan spawnRequest)
 		go s.serve()
 	})
 	r := spawnRequest{
-		argv: argv,
+		argv: l.argv,
 		attr: syscall.ProcAttr{
-			Dir:   dir,
-			Env:   env,
+			Dir:   l.dir,
+			Env:   l.env,
 			Files: []uintptr{s.null.Fd(), uintptr(out), uintptr(out)},
-			Sys:   groupLeader(),
+			Sys:   groupLeader(l.gentle),
 		},
 		reply: make(chan spawned, 1),
 	}

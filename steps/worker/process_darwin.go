@@ -10,7 +10,7 @@ import (
 
 // Here a command does not die with its parent: an engine that was killed
 // finds what it left behind by attempt.json.
-func groupLeader() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func groupLeader(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func lockThread() {}
 
@@ -72,6 +72,14 @@ func bootID() string {
 }
 
 func oomKills() int64 { return 0 }
+
+// Containers are Linux's.
+func machineOOMKills() int64 { return 0 }
+func machineMemory() int64   { return 0 }
+func procLimit() int64       { return 0 }
+func endMonitors([]string)   {}
+
+const clockTicks = 100
 
 // keepApart is Linux's.
 func keepApart() error { return errors.New("only Linux can keep them from that") }

@@ -9,8 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func groupLeader() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+func groupLeader(gentle bool) *syscall.SysProcAttr {
+	death := syscall.SIGKILL
+	if gentle {
+		death = syscall.SIGTERM
+	}
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death}
 }
 
 func lockThread() { runtime.LockOSThread() }

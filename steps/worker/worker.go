@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/container"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -56,8 +57,11 @@ type Options struct {
 	// Echo is given what commands print, as it comes and with secrets blotted
 	// out; nil: nobody is. What it does not take is lost to it.
 	Echo io.Writer
-	Now  func() time.Time // nil: time.Now
-	Log  *slog.Logger     // nil discards
+	// Containers is where commands whose implementation has an image run; nil:
+	// as processes, like all others. In a pod the image is there already.
+	Containers *container.Host
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil discards
 }
 
 // Worker executes tasks. It is safe for concurrent use. A worker keeps one
@@ -70,6 +74,7 @@ type Worker struct {
 	spawner  spawner
 	census   *census
 	patterns patterns
+	pulls    turns     // of images, by name
 	buffers  sync.Pool // of *[pumpBuffer]byte
 }
 
@@ -131,6 +136,9 @@ type Hooks struct {
 	Progress func(fraction float64, line string)
 	// Env is added to the command's environment: what the engine granted.
 	Env map[string]string
+	// GPUs are what a container is given of them. Commands that are processes
+	// know them by Env.
+	GPUs []container.GPU
 }
 
 // Execute runs one attempt and commits. It returns the commit record (its

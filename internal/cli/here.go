@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ligase-bio/ligase/internal/config"
+	"github.com/ligase-bio/ligase/internal/container"
+	"github.com/ligase-bio/ligase/internal/local"
+	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// containers is where images are run on this machine.
+func (a *app) containers() *container.Host {
+	if a.boxes == nil {
+		c, _ := a.settings() // commands that need it have said why they cannot have it
+		o := container.Options{Use: container.Use(c.Containers), NoPull: c.Pull == config.PullNever}
+		for _, m := range c.Mounts {
+			if folder, where, err := config.ParseMount(m, "/"); err == nil { // else settings has said so
+				o.Mounts = append(o.Mounts, container.Mount{Source: folder, Target: where, ReadOnly: true})
+			}
+		}
+		a.boxes = container.NewHost(o)
+	}
+	return a.boxes
+}
+
+// here says what runs on this machine; nil when runs are another's, a
+// cluster's.
+func (a *app) here() *local.Here {
+	if c, err := a.settings(); err != nil || c.Engine != config.Local {
+		return nil
+	}
+	if a.machine == nil {
+		a.machine = local.NewHere(a.containers(), "")
+	}
+	return a.machine
+}
+
+// hinders is what keeps implementations from running on this machine; nil when
+// runs are a cluster's.
+func (a *app) hinders() func(context.Context, *steps.Step, *steps.Implementation) *runs.Hindrance {
+	here := a.here()
+	if here == nil {
+		return nil
+	}
+	return func(ctx context.Context, step *steps.Step, impl *steps.Implementation) *runs.Hindrance {
+		p := here.Of(ctx, impl)
+		if p.Runs() {
+			return nil
+		}
+		return &runs.Hindrance{Why: p.Why, Fix: strings.TrimSpace(a.siblings(ctx, here, step, impl.Name) + p.Fix)}
+	}
+}
+
+// siblings says which other implementations of a step run here, and how to
+// choose one. A plan has only those that it uses; the catalog has them all.
+func (a *app) siblings(ctx context.Context, here *local.Here, step *steps.Step, name string) string {
+	c, _ := a.loadCatalog()
+	if a.live != nil {
+		c = a.live.Now()
+	}
+	whole := c.Step(step.Name + "@" + step.Version)
+	if whole == nil {
+		return ""
+	}
+	var can []string
+	for i := range whole.Implementations {
+		if other := &whole.Implementations[i]; other.Name != name && here.Glance(ctx, other).Runs() {
+			can = append(can, other.Name)
+		}
+	}
+	if len(can) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("Choose one that can: --impl %s=%s (in a tool call, implementation=%s)", step.Name, can[0], can[0])
+	if len(can) > 1 {
+		text += "; there is also " + strings.Join(can[1:], ", ")
+	}
+	return text + ". "
+}
