@@ -43,6 +43,15 @@ type funnelPart struct {
 	Said     string
 }
 
+// short cuts a name to n characters: in the picture a figure stands beside it,
+// and the table has it in full.
+func short(name string, n int) string {
+	if r := []rune(clean(name)); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return name
+}
+
 func (f *Funnel) draw() funnelDrawing {
 	const row = 46.0
 	d := funnelDrawing{Title: f.Title, Height: row*float64(len(f.Stages)+1) + 4}
@@ -64,9 +73,9 @@ func (f *Funnel) draw() funnelDrawing {
 			{Name: "filtered", Number: true}, {Name: "failed", Number: true}},
 	}
 	for i, s := range f.Stages {
-		name := "after " + s.Name
+		name := "after " + short(s.Name, 24)
 		if i == len(f.Stages)-1 {
-			name = "accepted, after " + s.Name
+			name = "accepted, after " + short(s.Name, 24)
 		}
 		figures := count(s.Passed)
 		if s.Filtered > 0 {
