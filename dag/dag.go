@@ -14,6 +14,8 @@
 package dag
 
 import (
+	"slices"
+
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -67,6 +69,9 @@ type Node struct {
 	// ContinueOnFailure: an item that fails does not fail the run; what would
 	// have used it is skipped, and gathers list it as failed.
 	ContinueOnFailure bool
+	// Filters says of which results some may be filtered: committed, but taken
+	// by nobody, and listed as failed by gathers.
+	Filters Filters
 	// Unknown: nothing is known of its ports, because what it uses could not be
 	// found. That is reported elsewhere; what wires say of it is believed, and
 	// no graph comes of it.
@@ -95,6 +100,28 @@ type Spec struct {
 	Outputs []Output
 }
 
+// Filters says what of a node's results may be left out.
+type Filters struct {
+	Task  bool     // all that a task gives
+	Ports []string // items of these outputs, each of which gives many
+}
+
+// Add adds items of a port, or with no port what a task gives.
+func (f *Filters) Add(port string) {
+	switch {
+	case port == "":
+		f.Task = true
+	case !slices.Contains(f.Ports, port):
+		f.Ports = append(f.Ports, port)
+	}
+}
+
+// Left says what of a committed task's results a filter has left out.
+type Left struct {
+	All   bool
+	Items map[string][]int // by port that gives many: which, ascending
+}
+
 // Source is one item of what a task's input port takes.
 type Source struct {
 	From  Endpoint
@@ -102,11 +129,19 @@ type Source struct {
 	Item  int        // which item of a port that gives many; -1 for one
 	Index uris.Index // the item's full index: Task, and Item if any
 	// Failed: the item never came to be, because its task, or one that that
-	// depended on, failed and was allowed to. Only gathers see such items.
-	// Where a scatter itself never came to be, one such source stands for all
-	// its items, and its Index is that of the scatter's task.
+	// depended on, failed and was allowed to, or was filtered. Only gathers see
+	// such items. Where a scatter itself never came to be, one such source
+	// stands for all its items, and its Index is that of the scatter's task.
 	Failed bool
-	Cause  Task // with Failed: the task that failed
+	Cause  Cause // with Failed
+}
+
+// Cause is what something never came to be for: a task that failed, or one
+// whose results, or an item of them, were filtered.
+type Cause struct {
+	Task
+	Port string // of an item that was filtered
+	Item int
 }
 
 // Task is one execution of a node: the node itself, or one item of a

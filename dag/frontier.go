@@ -3,6 +3,7 @@ package dag
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Frontier follows one run through the graph: told what ended and how many
@@ -20,7 +21,8 @@ type Frontier struct {
 	nodes  []tasks
 	counts []counts // by tally
 
-	cause  map[ref]ref          // of skipped tasks: the task that failed
+	cause  map[ref]origin       // of skipped tasks: what they were skipped for
+	left   map[item]struct{}    // items that were filtered
 	absent map[absence]struct{} // optional outputs that did not come
 	given  []int                // by boundary port: how many values
 	queue  []ending             // tasks that have ended, still to be acted upon
@@ -37,6 +39,17 @@ type ref struct{ node, cell int32 }
 type absence struct {
 	ref
 	port int32
+}
+
+// item is an item of a scope: what one of the port's items is to those who
+// work on it.
+type item struct{ scope, cell int32 }
+
+// origin is what something never came to be for: a task, or, with a scope
+// other than the root, an item that it gave.
+type origin struct {
+	ref
+	item
 }
 
 // cells are the items of a scope.
@@ -63,6 +76,7 @@ const (
 	running       // ready, or started
 	ended         // failed or to be skipped, but not acted upon yet
 	succeeded
+	filtered // succeeded, and nobody takes what it gave
 	failed
 	skipped
 )
@@ -77,12 +91,13 @@ type ending struct {
 	ref
 	state  state
 	counts map[string]int
+	left   map[string][]int
 }
 
 // Change is what an event leads to.
 type Change struct {
 	Ready   []Task // can start now, in a stable order
-	Skipped []Task // will never run: what they need failed and was allowed to
+	Skipped []Task // will never run: what they need failed and was allowed to, or was filtered
 	// Starved are tasks that take a gather in which fewer items came to be
 	// than their port needs, which usually means none. They count as failed
 	// with steps.FailUpstream from here on; Fail must not be called for them,
@@ -102,7 +117,8 @@ func (g *Graph) NewFrontier(items map[string]int) (*Frontier, Change) {
 		scopes: make([]cells, len(g.scopes.all)),
 		nodes:  make([]tasks, len(g.nodes)),
 		counts: make([]counts, len(p.tally)),
-		cause:  make(map[ref]ref),
+		cause:  make(map[ref]origin),
+		left:   make(map[item]struct{}),
 		absent: make(map[absence]struct{}),
 		given:  make([]int, len(g.inputs)),
 	}
@@ -138,6 +154,12 @@ func (g *Graph) NewFrontier(items map[string]int) (*Frontier, Change) {
 // give one: 0 says that an optional output did not come. Telling twice, or of
 // a task that was not ready, is an error.
 func (f *Frontier) Succeed(t Task, counts map[string]int) (Change, error) {
+	return f.SucceedBut(t, counts, Left{})
+}
+
+// SucceedBut is Succeed of a task of whose results a filter has left something
+// out. counts has those items, too.
+func (f *Frontier) SucceedBut(t Task, counts map[string]int, left Left) (Change, error) {
 	r, err := f.runningTask(t)
 	if err != nil {
 		return Change{}, err
@@ -145,8 +167,15 @@ func (f *Frontier) Succeed(t Task, counts map[string]int) (Change, error) {
 	if err := f.checkCounts(t, r.node, counts); err != nil {
 		return Change{}, err
 	}
+	if err := f.checkLeft(t, r.node, counts, left); err != nil {
+		return Change{}, err
+	}
 	f.out--
-	f.queue = append(f.queue, ending{r, succeeded, counts})
+	e := ending{r, succeeded, counts, left.Items}
+	if left.All {
+		e.state = filtered
+	}
+	f.queue = append(f.queue, e)
 	f.drain()
 	return f.finish(), nil
 }
@@ -161,6 +190,19 @@ func (f *Frontier) Fail(t Task) (Change, error) {
 	f.queue = append(f.queue, ending{ref: r, state: failed})
 	f.drain()
 	return f.finish(), nil
+}
+
+// Cause is what a task was skipped for; zero when it was not skipped.
+func (f *Frontier) Cause(t Task) Cause {
+	r, known := f.find(t)
+	if !known {
+		return Cause{}
+	}
+	because, skipped := f.cause[r]
+	if !skipped {
+		return Cause{}
+	}
+	return f.originOf(because)
 }
 
 // Totals counts tasks: ended (by how), and all that are known of so far.
@@ -214,6 +256,26 @@ func (f *Frontier) checkCounts(t Task, node int32, counts map[string]int) error 
 	return nil
 }
 
+// checkLeft refuses what a filter cannot have left out: the compiler says of
+// each node what it filters, and whoever reads a run later goes by that.
+func (f *Frontier) checkLeft(t Task, node int32, counts map[string]int, left Left) error {
+	n := &f.g.nodes[node]
+	if left.All && !n.Filters.Task {
+		return fmt.Errorf("task %s: `%s` filters none of its tasks", t, t.Node)
+	}
+	for name, items := range left.Items {
+		if !slices.Contains(n.Filters.Ports, name) {
+			return fmt.Errorf("task %s: `%s` filters no items of %q", t, t.Node, name)
+		}
+		for i, k := range items {
+			if k < 0 || k >= counts[name] || i > 0 && k <= items[i-1] {
+				return fmt.Errorf("task %s: there is no item %d of %q to be left out", t, k, name)
+			}
+		}
+	}
+	return nil
+}
+
 // drain acts upon what has ended until nothing more follows. The effects of
 // one end are complete before the next is looked at: first it becomes visible
 // to what exists, then its scatters open, and what they bring into being sees
@@ -228,7 +290,7 @@ func (f *Frontier) drain() {
 		}
 		f.nodes[e.node].state[e.cell] = e.state
 		switch e.state {
-		case succeeded:
+		case succeeded, filtered:
 			f.succeeded++
 		case failed:
 			f.failed++
@@ -259,7 +321,7 @@ func (f *Frontier) publish(e ending) {
 	for _, t := range f.p.of[e.node] {
 		live := int32(0)
 		if port := f.p.tally[t].port; ok && outputs[port].Many {
-			live = int32(e.counts[outputs[port].Name])
+			live = int32(e.counts[outputs[port].Name] - len(e.left[outputs[port].Name]))
 		} else if ok && !f.isAbsent(e.ref, port) {
 			live = 1
 		}
@@ -273,16 +335,21 @@ func (f *Frontier) publish(e ending) {
 			if ok {
 				f.met(ref{feed.to, cell})
 			} else {
-				f.skip(ref{feed.to, cell}, e.ref)
+				f.skip(ref{feed.to, cell}, origin{ref: e.ref})
 			}
 		})
 	}
 	for _, s := range f.p.opens[e.node] {
-		n := int32(0)
+		n, name := int32(0), outputs[g.scopes.all[s].port].Name
 		if ok {
-			n = int32(e.counts[outputs[g.scopes.all[s].port].Name])
+			n = int32(e.counts[name])
 		}
 		first := f.open(s, e.cell, n)
+		if ok {
+			for _, k := range e.left[name] {
+				f.left[item{s, first + int32(k)}] = struct{}{}
+			}
+		}
 		f.begin(s, first, n)
 	}
 }
@@ -349,6 +416,9 @@ func (f *Frontier) begin(s, first, n int32) {
 func (f *Frontier) look(r ref) {
 	scope := f.g.scopes.node[r.node]
 	waits := int32(0)
+	if because, left := f.leftOut(scope, r.cell); left {
+		f.skip(r, because)
+	}
 	for _, need := range f.needs(r.node) {
 		cell := f.above(scope, r.cell, need.scope)
 		if need.tally != none {
@@ -359,8 +429,8 @@ func (f *Frontier) look(r ref) {
 		}
 		switch f.nodes[need.from].state[cell] {
 		case succeeded:
-		case failed, skipped:
-			f.skip(r, ref{need.from, cell})
+		case filtered, failed, skipped:
+			f.skip(r, origin{ref: ref{need.from, cell}})
 		default:
 			waits++
 		}
@@ -418,17 +488,29 @@ func (f *Frontier) settle(r ref) {
 }
 
 // skip ends a task because what it needs did not come to be.
-func (f *Frontier) skip(r, because ref) {
+func (f *Frontier) skip(r ref, because origin) {
 	t := &f.nodes[r.node]
 	if f.aborted || t.state[r.cell] != waiting {
 		return
 	}
 	t.state[r.cell] = ended
-	if deeper, known := f.cause[because]; known {
+	if deeper, known := f.cause[because.ref]; known {
 		because = deeper
 	}
 	f.cause[r] = because
 	f.queue = append(f.queue, ending{ref: r, state: skipped})
+}
+
+// leftOut reports whether the item that a cell stands for was filtered. One
+// further out has no tasks below it.
+func (f *Frontier) leftOut(scope, cell int32) (origin, bool) {
+	if len(f.left) == 0 {
+		return origin{}, false
+	}
+	if _, left := f.left[item{scope, cell}]; !left {
+		return origin{}, false
+	}
+	return origin{ref{f.g.scopes.all[scope].node, f.scopes[scope].parent[cell]}, item{scope, cell}}, true
 }
 
 // starves reports whether a gather of the task's has fewer items than its

@@ -29,6 +29,16 @@ type oracle struct {
 type outcome struct {
 	failed bool
 	counts map[string]int
+	left   dag.Left
+}
+
+// lost are the states of tasks whose results nobody takes.
+func lost(state string) bool {
+	switch state {
+	case "failed", "starved", "skipped", "filtered":
+		return true
+	}
+	return false
 }
 
 func (o *oracle) node(id string) *dag.Node {
@@ -124,20 +134,21 @@ func (o *oracle) gather(e dag.Endpoint, depth int, below uris.Index) (sources []
 				return nil, true
 			}
 			return []dag.Source{{From: e, Task: below, Item: -1, Index: below}}, true
-		case "failed", "starved", "skipped":
+		case "failed", "starved", "skipped", "filtered":
 			return []dag.Source{{From: e, Task: below, Item: -1, Index: below, Failed: true}}, true
 		}
 		return nil, false
 	}
 	n, by := 0, dims[depth]
+	var left []int
 	if by.Node == "" {
 		n = o.items[by.Port]
 	} else {
 		t := dag.Task{Node: by.Node, Index: below}
 		switch o.status(t) {
 		case "succeeded":
-			n = o.events[t].counts[by.Port]
-		case "failed", "starved", "skipped":
+			n, left = o.events[t].counts[by.Port], o.events[t].left.Items[by.Port]
+		case "failed", "starved", "skipped", "filtered":
 			return []dag.Source{{From: e, Task: below, Item: -1, Index: below, Failed: true}}, true
 		default:
 			return nil, false
@@ -145,6 +156,10 @@ func (o *oracle) gather(e dag.Endpoint, depth int, below uris.Index) (sources []
 	}
 	final = true
 	for i := range n {
+		if ix := below.Child(i); slices.Contains(left, i) {
+			sources = append(sources, dag.Source{From: e, Task: ix, Item: -1, Index: ix, Failed: true})
+			continue
+		}
 		s, f := o.gather(e, depth+1, below.Child(i))
 		sources, final = append(sources, s...), final && f
 	}
@@ -172,15 +187,20 @@ func (o *oracle) status(t dag.Task) string {
 func (o *oracle) compute(t dag.Task) string {
 	n := o.node(t.Node)
 	wait, starve := false, false
+	for depth, by := range o.nodeDims(t.Node) {
+		made := o.events[dag.Task{Node: by.Node, Index: t.Index.Prefix(depth)}]
+		if slices.Contains(made.left.Items[by.Port], t.Index.Prefix(depth+1).Last()) {
+			return "skipped"
+		}
+	}
 	item := func(e dag.Endpoint) (skip bool) {
 		if e.Node == "" || o.port(e).Many {
 			return false
 		}
-		switch o.status(dag.Task{Node: e.Node, Index: t.Index.Prefix(len(o.valueDims(e)))}) {
-		case "failed", "starved", "skipped":
+		switch s := o.status(dag.Task{Node: e.Node, Index: t.Index.Prefix(len(o.valueDims(e)))}); {
+		case lost(s):
 			return true
-		case "succeeded":
-		default:
+		case s != "succeeded":
 			wait = true
 		}
 		return false
@@ -220,6 +240,8 @@ func (o *oracle) compute(t dag.Task) string {
 		return "ready"
 	case e.failed:
 		return "failed"
+	case e.left.All:
+		return "filtered"
 	}
 	return "succeeded"
 }
@@ -297,6 +319,12 @@ func randomSpec(r *rand.Rand) (dag.Spec, map[string]int) {
 			out.Optional = r.IntN(6) == 0
 			node.Outputs = append(node.Outputs, out)
 			values = append(values, dag.Endpoint{Node: n.ID, Port: out.Name})
+			if out.Many && r.IntN(2) == 0 {
+				node.Filters.Add(out.Name)
+			}
+		}
+		if r.IntN(5) == 0 {
+			node.Filters.Add("")
 		}
 	}
 	for i, e := range values[2:] {
@@ -333,6 +361,17 @@ func world(seed uint64, n *dag.Node, t dag.Task) outcome {
 			o.counts[p.Name] = int(roll(p.Name, 2))
 		}
 	}
+	o.left.All = n.Filters.Task && roll("is filtered", 4) == 0
+	for _, port := range n.Filters.Ports {
+		for i := range o.counts[port] {
+			if roll(fmt.Sprint(port, " filters ", i), 3) == 0 {
+				if o.left.Items == nil {
+					o.left.Items = map[string][]int{}
+				}
+				o.left.Items[port] = append(o.left.Items[port], i)
+			}
+		}
+	}
 	return o
 }
 
@@ -342,22 +381,22 @@ func byName(a, b dag.Task) int {
 
 func TestFrontierAgainstOracle(t *testing.T) {
 	const graphs = 3000
-	var tasks, aborted, starved, skipped, deep int
+	var tasks, aborted, starved, skipped, filtered, items, deep int
 	for seed := uint64(1); seed <= graphs; seed++ {
 		r := rand.New(rand.NewPCG(seed, 7))
-		spec, items := randomSpec(r)
+		spec, given := randomSpec(r)
 		g, problems := dag.Build(spec, lattice(t))
 		if problems != nil {
 			t.Fatalf("graph %d: %v", seed, problems)
 		}
-		o := &oracle{spec: spec, items: items, events: map[dag.Task]outcome{}}
+		o := &oracle{spec: spec, items: given, events: map[dag.Task]outcome{}}
 		for _, n := range spec.Nodes {
 			if diff := gocmp.Diff(o.nodeDims(n.ID), g.Dims(n.ID)); diff != "" && len(o.nodeDims(n.ID)) > 0 {
 				t.Fatalf("graph %d: dimensions of %s: %s", seed, n.ID, diff)
 			}
 			deep = max(deep, len(g.Dims(n.ID)))
 		}
-		f, change := g.NewFrontier(items)
+		f, change := g.NewFrontier(given)
 		got := map[dag.Task]string{} // what the frontier said of each task
 		var ready []dag.Task
 		for {
@@ -405,11 +444,19 @@ func TestFrontierAgainstOracle(t *testing.T) {
 			o.events[task] = ending
 			got[task] = "succeeded"
 			var err error
-			if ending.failed {
+			switch {
+			case ending.failed:
 				got[task] = "failed"
 				change, err = f.Fail(task)
-			} else {
-				change, err = f.Succeed(task, ending.counts)
+			default:
+				if ending.left.All {
+					got[task] = "filtered"
+					filtered++
+				}
+				for _, left := range ending.left.Items {
+					items += len(left)
+				}
+				change, err = f.SucceedBut(task, ending.counts, ending.left)
 			}
 			if err != nil {
 				t.Fatalf("graph %d: %v", seed, err)
@@ -423,7 +470,8 @@ func TestFrontierAgainstOracle(t *testing.T) {
 				if f.Done() {
 					t.Fatalf("graph %d: done with %d tasks out", seed, len(ready)-i)
 				}
-				c, err := f.Succeed(task, world(seed, g.Node(task.Node), task).or(g.Node(task.Node)).counts)
+				end := world(seed, g.Node(task.Node), task).or(g.Node(task.Node))
+				c, err := f.SucceedBut(task, end.counts, end.left)
 				if err != nil || len(c.Ready)+len(c.Starved)+len(c.Skipped) > 0 {
 					t.Fatalf("graph %d: after an abort: %v %v", seed, c, err)
 				}
@@ -449,8 +497,8 @@ func TestFrontierAgainstOracle(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d graphs, %d tasks, %d deep, %d skipped, %d starved, %d runs aborted", graphs, tasks, deep, skipped, starved, aborted)
-	if tasks < 10_000 || skipped < 1000 || starved < 100 || aborted < 100 || deep < 3 {
+	t.Logf("%d graphs, %d tasks, %d deep, %d skipped, %d starved, %d filtered, %d items filtered, %d runs aborted", graphs, tasks, deep, skipped, starved, filtered, items, aborted)
+	if tasks < 10_000 || skipped < 1000 || starved < 100 || filtered < 500 || items < 500 || aborted < 100 || deep < 3 {
 		t.Error("the random graphs miss what they should try")
 	}
 }
@@ -481,16 +529,25 @@ func checkSources(t *testing.T, seed uint64, o *oracle, f *dag.Frontier, task da
 	}
 }
 
+// blamed reports whether something can be blamed on a task, or on an item of
+// it.
+func blamed(state string, left dag.Left, c dag.Cause) bool {
+	if c.Port != "" {
+		return state == "succeeded" && slices.Contains(left.Items[c.Port], c.Item)
+	}
+	return state == "failed" || state == "starved" || state == "filtered"
+}
+
 func compareSources(t *testing.T, seed uint64, o *oracle, what string, want, got []dag.Source) {
 	t.Helper()
 	for i := range got {
 		if !got[i].Failed {
 			continue
 		}
-		if s := o.status(got[i].Cause); s != "failed" && s != "starved" {
+		if s := o.status(got[i].Cause.Task); !blamed(s, o.events[got[i].Cause.Task].left, got[i].Cause) {
 			t.Fatalf("graph %d: %s: %v names a cause that is %s", seed, what, got[i], s)
 		}
-		got[i].Cause = dag.Task{}
+		got[i].Cause = dag.Cause{}
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Fatalf("graph %d: sources of %s: (-want +got)\n%s", seed, what, diff)
@@ -530,7 +587,7 @@ func TestFrontierOrder(t *testing.T) {
 				if end := world(seed, g.Node(task.Node), task); end.failed {
 					change, err = f.Fail(task)
 				} else {
-					change, err = f.Succeed(task, end.counts)
+					change, err = f.SucceedBut(task, end.counts, end.left)
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -541,7 +598,7 @@ func TestFrontierOrder(t *testing.T) {
 			end := fmt.Sprint(starved, skipped)
 			for _, out := range spec.Outputs {
 				for _, s := range f.OutputSources(out.Name) {
-					s.Cause = dag.Task{} // which of several failures comes first depends on the order
+					s.Cause = dag.Cause{} // which of several failures comes first depends on the order
 					end += fmt.Sprint(s)
 				}
 			}

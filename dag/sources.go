@@ -136,7 +136,12 @@ func (c *collector) walk(depth int, cell int32, index uris.Index) {
 	}
 	cells := &f.scopes[next]
 	for i := range max(cells.count[cell], 0) {
-		c.walk(depth+1, cells.first[cell]+i, index.Child(int(i)))
+		inner := cells.first[cell] + i
+		if because, left := f.leftOut(next, inner); left {
+			c.fail(because, index.Child(int(i)))
+			continue
+		}
+		c.walk(depth+1, inner, index.Child(int(i)))
 	}
 }
 
@@ -164,14 +169,28 @@ func (c *collector) value(cell int32, index uris.Index) {
 func (c *collector) failed(r ref, index uris.Index) bool {
 	f := c.f
 	switch f.nodes[r.node].state[r.cell] {
-	case failed, skipped:
+	case filtered, failed, skipped:
 	default:
 		return false
 	}
 	because, known := f.cause[r]
 	if !known {
-		because = r
+		because = origin{ref: r}
 	}
-	c.out = append(c.out, Source{From: c.from, Task: index, Item: -1, Index: index, Failed: true, Cause: f.task(because)})
+	c.fail(because, index)
 	return true
+}
+
+func (c *collector) fail(because origin, index uris.Index) {
+	c.out = append(c.out, Source{From: c.from, Task: index, Item: -1, Index: index, Failed: true, Cause: c.f.originOf(because)})
+}
+
+// originOf is a cause as others see it.
+func (f *Frontier) originOf(o origin) Cause {
+	c := Cause{Task: f.task(o.ref)}
+	if o.scope != rootScope {
+		opener := f.g.scopes.all[o.scope]
+		c.Port, c.Item = f.g.nodes[opener.node].Outputs[opener.port].Name, int(f.scopes[o.scope].item[o.item.cell])
+	}
+	return c
 }

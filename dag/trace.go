@@ -3,6 +3,7 @@ package dag
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ligase-bio/ligase/uris"
 )
@@ -21,17 +22,20 @@ const (
 // Outcome is what is known of a task that has ended.
 type Outcome struct {
 	End End
-	// Counts of a committed task are as [Frontier.Succeed] takes them.
+	// Counts and Left of a committed task are as [Frontier.SucceedBut] takes
+	// them.
 	Counts map[string]int
+	Left   Left
 }
 
 // Trail is what a task starts from, worked out from the ends of the tasks
 // before it.
 type Trail struct {
 	// Skipped: the task must not run, because an item that it takes never came
-	// to be: Cause failed, and was allowed to. There are no sources then.
+	// to be: Cause failed, and was allowed to, or was filtered. There are no
+	// sources then.
 	Skipped bool
-	Cause   Task
+	Cause   Cause
 	// Starved: the task takes a gather in which fewer items came to be than
 	// its port needs.
 	Starved bool
@@ -70,13 +74,13 @@ func (g *Graph) Trace(t Task, given map[string]int, look func([]Task) ([]Outcome
 	tr := tracer{g: g, given: given, look: look, told: map[Task]Outcome{}, ends: map[Task]traced{}}
 	// What skips a task is asked first: the gathers of one that is skipped
 	// need not be looked at.
-	items := tr.items(t)
-	if err := tr.settle(items); err != nil {
+	needs := tr.needs(t)
+	if err := tr.settle(tasksOf(needs)); err != nil {
 		return Trail{}, err
 	}
-	for _, item := range items {
-		if end := tr.ends[item]; end.failed {
-			return Trail{Skipped: true, Cause: end.cause}, nil
+	for _, need := range needs {
+		if cause, gone := tr.gone(need); gone {
+			return Trail{Skipped: true, Cause: cause}, nil
 		}
 	}
 	inputs := g.nodes[node].Inputs
@@ -124,27 +128,63 @@ type tracer struct {
 // traced is how a task ended, as those who need it see it.
 type traced struct {
 	failed bool
-	cause  Task // with failed: the task that failed; it itself unless it was skipped
+	cause  Cause // with failed: the task that failed; it itself unless it was skipped
 	counts map[string]int
+	left   map[string][]int
 }
 
-// items are the tasks whose failure has a task skipped, each once: those that
-// it takes an item of, and those around it.
-func (tr *tracer) items(t Task) []Task {
+// needed is what a task has to have, or is skipped: what another gave, or one
+// item of that, which may have been filtered.
+type needed struct {
+	Task
+	port string // of an item
+	item int
+}
+
+func tasksOf(needs []needed) []Task {
+	list := make([]Task, len(needs))
+	for i, n := range needs {
+		list[i] = n.Task
+	}
+	return list
+}
+
+// gone reports whether what a task has to have never came to be. How the task
+// that was to give it ended has been settled.
+func (tr *tracer) gone(n needed) (Cause, bool) {
+	end := tr.ends[n.Task]
+	switch {
+	case end.failed:
+		return end.cause, true
+	case n.port != "" && slices.Contains(end.left[n.port], n.item):
+		return Cause{n.Task, n.port, n.item}, true
+	}
+	return Cause{}, false
+}
+
+// needs are what a task has to have, each once: the items that it is for, where
+// those can be filtered, what it takes an item of, and what is around it.
+func (tr *tracer) needs(t Task) []needed {
 	g := tr.g
 	node := g.byID[t.Node]
-	var needs []Task
+	var needs []needed
+	for depth, s := range g.scopes.path(g.scopes.node[node]) {
+		if depth == 0 || g.scopes.all[s].node == boundary {
+			continue
+		}
+		opener := &g.nodes[g.scopes.all[s].node]
+		if port := opener.Outputs[g.scopes.all[s].port].Name; slices.Contains(opener.Filters.Ports, port) {
+			needs = append(needs, needed{Task{opener.ID, t.Index.Prefix(depth - 1)}, port, t.Index.Prefix(depth).Last()})
+		}
+	}
 	add := func(w *wire) {
 		if w.from == boundary || w.mode != takesItem || g.nodes[w.from].Outputs[w.fromPort].Many {
 			return // it is there from the start, or as soon as the task is
 		}
-		need := Task{Node: g.nodes[w.from].ID, Index: t.Index.Prefix(g.scopes.depth(g.scopes.node[w.from]))}
-		for _, n := range needs {
-			if n == need {
-				return
-			}
+		need := needed{Task: Task{Node: g.nodes[w.from].ID, Index: t.Index.Prefix(g.scopes.depth(g.scopes.node[w.from]))}}
+		if !slices.Contains(needs, need) {
+			needs = append(needs, need)
 		}
-		needs = append(needs, need)
 	}
 	for p := range g.nodes[node].Inputs {
 		if w := g.wireInto(node, int32(p)); w != nil {
@@ -170,32 +210,34 @@ func (tr *tracer) settle(tasks []Task) error {
 		}
 		allowed := tr.g.nodes[tr.g.byID[t.Node]].ContinueOnFailure
 		switch o := tr.told[t]; {
+		case o.End == Committed && o.Left.All:
+			tr.ends[t] = traced{failed: true, cause: Cause{Task: t}}
 		case o.End == Committed:
-			tr.ends[t] = traced{counts: o.Counts}
+			tr.ends[t] = traced{counts: o.Counts, left: o.Left.Items}
 		case o.End == Failed && !allowed:
 			return &UnendedError{Task: t, Failed: true}
 		case o.End == Failed:
-			tr.ends[t] = traced{failed: true, cause: t}
+			tr.ends[t] = traced{failed: true, cause: Cause{Task: t}}
 		default:
 			open = append(open, t)
 		}
 	}
-	needs := make([][]Task, len(open))
+	needs := make([][]needed, len(open))
 	for i, t := range open {
-		needs[i] = tr.items(t)
+		needs[i] = tr.needs(t)
 	}
 	for round := 0; len(open) > 0; round++ {
 		var next []Task
 		for i, t := range open {
 			if round < len(needs[i]) {
-				next = append(next, needs[i][round])
+				next = append(next, needs[i][round].Task)
 				continue
 			}
 			// Nothing that it takes failed: it did, and could not say so.
 			if !tr.g.nodes[tr.g.byID[t.Node]].ContinueOnFailure {
 				return &UnendedError{Task: t}
 			}
-			tr.ends[t] = traced{failed: true, cause: t}
+			tr.ends[t] = traced{failed: true, cause: Cause{Task: t}}
 		}
 		if err := tr.settle(next); err != nil {
 			return err
@@ -205,8 +247,8 @@ func (tr *tracer) settle(tasks []Task) error {
 			if round >= len(needs[i]) {
 				continue
 			}
-			if end := tr.ends[needs[i][round]]; end.failed {
-				tr.ends[t] = traced{failed: true, cause: end.cause}
+			if cause, gone := tr.gone(needs[i][round]); gone {
+				tr.ends[t] = traced{failed: true, cause: cause}
 				continue
 			}
 			open[kept], needs[kept] = t, needs[i]
@@ -265,9 +307,13 @@ func (tr *tracer) collect(w *wire, scope int32, below uris.Index) ([]Source, err
 			if err != nil {
 				return nil, err
 			}
+			opening := needed{Task: Task{tr.sourceNode(opener), s.Index}, port: tr.g.sourcePort(opener.node, opener.port).Name}
 			for i := range n {
 				ix := s.Index.Child(i)
-				wider = append(wider, Source{From: from, Item: -1, Index: ix, Task: ix})
+				item := Source{From: from, Item: -1, Index: ix, Task: ix}
+				opening.item = i
+				item.Cause, item.Failed = tr.gone(opening)
+				wider = append(wider, item)
 			}
 		}
 		found = wider
@@ -315,6 +361,14 @@ func (tr *tracer) settleSources(sources []Source, node int32) error {
 		}
 	}
 	return nil
+}
+
+// sourceNode is the id of the node that opens a scope; the boundary has none.
+func (tr *tracer) sourceNode(opener scope) string {
+	if opener.node == boundary {
+		return ""
+	}
+	return tr.g.nodes[opener.node].ID
 }
 
 // count is how many items a port has for an item of its node's scope.

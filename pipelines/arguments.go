@@ -41,6 +41,7 @@ func (c *compiler) arguments(l *level) []dag.Wire {
 			}
 		}
 		c.checkParams(l, u)
+		c.checkKeep(l, u, used)
 	}
 	for i := range p.Params {
 		if name := p.Params[i].Name; !used[i] {

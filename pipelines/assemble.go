@@ -51,7 +51,7 @@ func (c *compiler) assemble(l *level) *Compiled {
 		}
 		out.Nodes[l.graph.Position(n.id)] = CompiledNode{
 			ID: n.id, Step: as.key, Implementation: impl.Name,
-			Params: c.paramsOf(n), Within: n.within, ContinueOnFailure: n.continueOnFailure,
+			Params: c.paramsOf(n), Within: n.within, Keep: n.keepOf(), ContinueOnFailure: n.continueOnFailure,
 		}
 	}
 	if !complete {

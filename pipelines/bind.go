@@ -29,6 +29,7 @@ func (c *Compiled) Bind(a Arguments, types *steps.Types) (*Plan, error) {
 	plan := &Plan{Compiled: c}
 	plan.Inputs = b.inputs(a.Inputs)
 	plan.Params = b.params(a.Params)
+	b.checkBounds(plan)
 	if err := b.problems.Err(); err != nil {
 		return nil, err
 	}

@@ -175,9 +175,12 @@ func (c *Compiled) restore() error {
 				bad(path+".params."+name, "This is not a parameter of %q, or set to nothing.", n.Step)
 			}
 		}
+		if wrong := c.checkKept(n, s); wrong != "" {
+			bad(path+".keep", "%s", wrong)
+		}
 		spec.Nodes[i] = dag.Node{
 			ID: n.ID, Label: s.Name, Inputs: s.Inputs, Outputs: s.Outputs,
-			Within: n.Within, ContinueOnFailure: n.ContinueOnFailure, Path: path,
+			Within: n.Within, ContinueOnFailure: n.ContinueOnFailure, Filters: filters(n.Keep), Path: path,
 		}
 		for _, b := range n.Inputs {
 			spec.Wires = append(spec.Wires, dag.Wire{From: b.From, To: dag.Endpoint{Node: n.ID, Port: b.Port}, Mode: b.Mode, Path: path})

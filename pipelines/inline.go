@@ -123,7 +123,7 @@ func (c *compiler) place(spec *dag.Spec, l *level, in *instance, within []dag.En
 		l.inlined = append(l.inlined, placed{use: u, id: id, in: in, within: within, continueOnFailure: allowed})
 		spec.Nodes = append(spec.Nodes, dag.Node{
 			ID: id, Label: u.label(), Inputs: u.inputs, Outputs: u.outputs,
-			Within: within, ContinueOnFailure: allowed, Path: "nodes." + id, Pos: u.node.Pos,
+			Within: within, ContinueOnFailure: allowed, Filters: writtenFilters(u.node.Keep), Path: "nodes." + id, Pos: u.node.Pos,
 		})
 		for _, list := range []struct {
 			mode      dag.Mode

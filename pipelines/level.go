@@ -146,7 +146,7 @@ func (c *compiler) forgetWhatFollows(l *level) {
 	lost := gaps.Within("outputs") || slices.ContainsFunc(gaps, func(gap string) bool {
 		node, inNodes := strings.CutPrefix(gap, "nodes")
 		_, field, inNode := strings.Cut(strings.TrimPrefix(node, "."), ".")
-		return inNodes && (!inNode || strings.HasPrefix(field, "with") || strings.HasPrefix(field, "each"))
+		return inNodes && (!inNode || strings.HasPrefix(field, "with") || strings.HasPrefix(field, "each") || strings.HasPrefix(field, "keep"))
 	})
 	c.problems = slices.DeleteFunc(c.problems, func(p problem.Problem) bool {
 		switch {
@@ -203,7 +203,7 @@ func (c *compiler) build(l *level, wires []dag.Wire, nested bool) (*dag.Graph, p
 		u := &l.nodes[i]
 		spec.Nodes[i] = dag.Node{
 			ID: u.node.Name, Label: u.label(), Inputs: u.inputs, Outputs: u.outputs,
-			ContinueOnFailure: u.node.ContinueOnFailure, Unknown: !u.known(), Pos: u.node.Pos,
+			ContinueOnFailure: u.node.ContinueOnFailure, Filters: writtenFilters(u.node.Keep), Unknown: !u.known(), Pos: u.node.Pos,
 		}
 	}
 	spec.Outputs = make([]dag.Output, 0, len(l.pipeline.Outputs))

@@ -107,6 +107,9 @@ func readNode(n *definition.Node) Node {
 		}
 		node.Each = append(node.Each, arg)
 	}
+	for _, k := range f.Get("keep").Entries() {
+		node.Keep = append(node.Keep, readKeep(k))
+	}
 	node.ContinueOnFailure = f.Get("continue_on_failure").Bool()
 	f.Done()
 	return node

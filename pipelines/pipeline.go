@@ -45,6 +45,7 @@ type Node struct {
 	Implementation    string // "" for the step's default
 	With              []Argument
 	Each              []Argument
+	Keep              []Keep
 	ContinueOnFailure bool
 	Pos               problem.Pos
 }

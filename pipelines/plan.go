@@ -44,6 +44,7 @@ type CompiledNode struct {
 	Inputs            []Binding        `json:"inputs,omitempty"` // in the step's order; unbound optional ports are absent
 	Params            map[string]Param `json:"params,omitempty"` // every parameter of the step that is bound or has a default
 	Within            []dag.Endpoint   `json:"within,omitempty"`
+	Keep              []CompiledKeep   `json:"keep,omitempty"` // by port, then metric
 	ContinueOnFailure bool             `json:"continue_on_failure,omitempty"`
 }
 

@@ -72,6 +72,7 @@ func TestTemplateProblems(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"      name: dock-and-score", "      nmae: dock-and-score", `implementations.theirs.template.nmae: There is no field "nmae". Did you mean "name"?`},
 		{"      name: dock-and-score", "      name: Dock", `implementations.theirs.template.name: "Dock" has another form than is used here. Write the name that the WorkflowTemplate has in the cluster.`},
+		{"    metrics: outputs", "    finish: [dock]\n    metrics: outputs", `implementations.theirs.finish: finish is about a command of ligase's own; this implementation is a template. Remove it, or set it in the template itself.`},
 		{"    metrics: outputs", "    command: [dock]\n    metrics: outputs", `implementations.theirs.command: command is about a command of ligase's own; this implementation is a template. Remove it, or set it in the template itself.`},
 		{"    metrics: outputs", "    timeout: 5m\n    metrics: outputs", `implementations.theirs.timeout: timeout is about a command of ligase's own; this implementation is a template. Remove it, or set it in the template itself.`},
 		{"$(params.poses)\n", "$(params.pose)\n", `implementations.theirs.template.arguments.n-poses: There is no parameter "pose". Did you mean "poses"?`},

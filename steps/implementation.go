@@ -13,7 +13,9 @@ type Implementation struct {
 	Title       string            `json:"title,omitempty"`
 	Description string            `json:"description,omitempty"` // what it is good for and what not
 	Image       string            `json:"image,omitempty"`       // container image; empty: runs on the host only
+	Prepare     []Arg             `json:"prepare,omitempty"`     // runs before the command: brings the inputs into the form that it takes
 	Command     []Arg             `json:"command,omitempty"`
+	Finish      []Arg             `json:"finish,omitempty"`   // runs after a command that ended well: makes what the step promises of what it left
 	Template    *Foreign          `json:"template,omitempty"` // instead of a command: somebody else's, on Argo
 	Env         map[string]string `json:"env,omitempty"`      // literal values added to the clean environment
 	Collect     map[string]string `json:"collect,omitempty"`  // output port → glob below $(work), slash-separated; of a template: a [Source]
@@ -28,6 +30,11 @@ type Implementation struct {
 
 	Pos problem.Pos `json:"-"`
 }
+
+// Commands are what an attempt runs, one after the other as long as they end
+// well: what prepares, the command, what finishes; none for those that there
+// are not. Of a template they are none at all.
+func (i *Implementation) Commands() [3][]Arg { return [3][]Arg{i.Prepare, i.Command, i.Finish} }
 
 // Arg is one element of a command: a single template, or a group of
 // templates that is left out whole when something it refers to is unset.

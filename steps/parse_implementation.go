@@ -74,6 +74,8 @@ func decodeImplementation(n *definition.Node, s *Step, used *references) Impleme
 	im.Metrics = decodeFile(f.Get("metrics"))
 	command := commandReader{step: s, used: used}
 	im.Command = command.read(f.Need("command"))
+	im.Prepare = command.read(f.Get("prepare"))
+	im.Finish = command.read(f.Get("finish"))
 	for _, v := range f.Get("env").Entries() {
 		if im.Env == nil {
 			im.Env = map[string]string{}

@@ -148,6 +148,13 @@ func TestParseStepProblems(t *testing.T) {
 		{"{out: out.csv}", "{out: ../out.csv}", `17 implementations.main.collect.out not_allowed: "../out.csv" lies outside the work folder. Write a path below $(work), like out/model.pdb.`},
 		{"{out: out.csv}", "{out: $(work)/out.csv}", `17 implementations.main.collect.out invalid: Paths here begin below $(work) by themselves. Write out.csv.`},
 		{"{out: out.csv}", "{out: 'out[.csv'}", `17 implementations.main.collect.out invalid: "out[.csv" is not a pattern for names of files. Close the [ with a ], or write \[ for the character.`},
+		{"{out: out.csv}", "{out: out.csv}\n    prepare: [bin/tool, $(inputs.on)]\n    finish: [$(inputs.maybe)]", `18 implementations.main.prepare[0] invalid: "bin/tool" is a relative path, and steps run in folders of their own. Write its name, to be found on PATH, or its absolute path.
+18 implementations.main.prepare[1] unknown_name: There is no input "on". Did you mean "one"?
+19 implementations.main.finish[0] invalid: The input maybe is optional, and the command cannot do without it. Put it, with its flag, into an inner list: it is left out when the input is not given.
+19 implementations.main.finish[0] invalid: The program cannot come from a reference. Write its name, or its absolute path.`},
+		{"$(inputs.one)", "one", `6 inputs.one unreachable: No implementation uses the input one. Use $(inputs.one) in a command, or remove the input.`},
+		{"command: [tool, $(inputs.one),", "prepare: [tool, $(inputs.one)]\n    command: [tool,", ""},
+		{"{out: out.csv}", "{out: out.csv}\n    finish: tool --out x", `18 implementations.main.finish invalid: A command is a list of arguments, never a line for a shell. Write it as a list of arguments: [tool, --in, $(inputs.x)].`},
 		{"{out: out.csv}", "{}", `17 implementations.main.collect missing: The implementation does not say where the output out is. Add out: and the file's path below $(work).`},
 		{"    collect: {out: out.csv}", "    env: {}", `15 implementations.main missing: "collect" is missing. Add "collect".`},
 		{"    collect: {out: out.csv}", "    collcet: {out: out.csv}", `17 implementations.main.collcet unknown_field: There is no field "collcet". Did you mean "collect"?`},
@@ -168,7 +175,7 @@ func TestParseStepProblems(t *testing.T) {
 		{"{out: out.csv}", "{out: out.csv}\n    progress: 'step (\\d+)'", `18 implementations.main.progress invalid: The pattern has no groups named done and total. Name the numbers: 'step (?P<done>\d+)/(?P<total>\d+)'.`},
 		{"  main:\n", "  main: {podSpecPatch: x}\n  other:\n", `15 implementations.main missing: "command" is missing. Add "command".
 15 implementations.main missing: "collect" is missing. Add "collect".
-15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, template, metrics, command, env and 3 more.`},
+15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, template, metrics, command, prepare and 5 more.`},
 	} {
 		t.Run(c.new, func(t *testing.T) {
 			text := strings.Replace(base, c.old, c.new, 1)
@@ -259,7 +266,7 @@ func FuzzParseStep(f *testing.F) {
 		if s != nil {
 			s.InputSchema()
 			for _, im := range s.Implementations {
-				for _, a := range im.Command {
+				for _, a := range slices.Concat(im.Prepare, im.Command, im.Finish) {
 					for _, text := range a.Templates {
 						parsed, err := steps.ParseTemplate(text)
 						if err != nil {

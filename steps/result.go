@@ -19,6 +19,7 @@ type Result struct {
 	Implementation string              `json:"implementation"`
 	Outputs        map[string][]Object `json:"outputs"` // by port; an unset optional port is absent
 	Metrics        map[string]float64  `json:"metrics,omitempty"`
+	Filtered       *Filtered           `json:"filtered,omitempty"` // why nothing takes what it gave
 	StartedAt      time.Time           `json:"started_at"`
 	FinishedAt     time.Time           `json:"finished_at"`
 	Timings        Timings             `json:"timings"`
@@ -38,6 +39,8 @@ type Object struct {
 	Format  string             `json:"format"`
 	Metrics map[string]float64 `json:"metrics,omitempty"` // of this item of a port that gives many
 	Preview []string           `json:"preview,omitempty"` // the first lines, capped; text formats only
+	// Filtered says of this item of a port that gives many why nothing takes it.
+	Filtered *Filtered `json:"filtered,omitempty"`
 }
 
 // Timings is where an attempt's time went, in seconds.
@@ -69,6 +72,7 @@ const (
 	FailExit           FailureCode = "exit"            // the command ended with another exit code
 	FailStorage        FailureCode = "storage"         // the store could not be read or written
 	FailUpstream       FailureCode = "upstream"        // too little to work on: items upstream failed; the failure has the place, exit code and log of the first
+	FailFiltered       FailureCode = "filtered"        // of an item only: it did not meet a threshold, see [Filtered]
 	FailCanceled       FailureCode = "canceled"
 	FailUnknown        FailureCode = "unknown"
 )

@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/argo/templates"
 	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -275,34 +276,38 @@ func (e *Engine) keepCall(ctx context.Context, r *run, object []byte) error {
 }
 
 // skips are the arguments that keep Argo from running what has committed, and
-// say how many items it gave.
+// say how many items it gave and what of it was filtered.
 func skips(r *run, names templates.Arguments) ([]wfv1.Parameter, error) {
 	indexes := map[string][]uris.Index{}
-	reuse := map[string]map[uris.Index]map[string]int{}
+	reuse := map[string]map[uris.Index]templates.Reused{}
+	left := map[dag.Task]bool{}
 	for t, result := range r.past.Committed {
 		indexes[t.Node] = append(indexes[t.Node], t.Index)
+		left[t] = result.Filtered != nil
 		if names.Reuse[t.Node] == "" {
 			continue
 		}
-		counts := map[string]int{}
-		for _, port := range r.Plan.Compiled.StepOf(t.Node).Outputs {
-			if port.Many {
-				counts[port.Name] = len(result.Outputs[port.Name])
-			}
-		}
 		if reuse[t.Node] == nil {
-			reuse[t.Node] = map[uris.Index]map[string]int{}
+			reuse[t.Node] = map[uris.Index]templates.Reused{}
 		}
-		reuse[t.Node][t.Index] = counts
+		reused, err := templates.ReuseOf(r.Plan.Compiled.StepOf(t.Node), result)
+		if err != nil {
+			return nil, err
+		}
+		reuse[t.Node][t.Index] = reused
 	}
 	var arguments []wfv1.Parameter
 	for _, node := range slices.Sorted(maps.Keys(indexes)) {
 		slices.SortFunc(indexes[node], uris.Index.Compare)
-		list, err := json.Marshal(indexes[node])
+		list := make([]string, len(indexes[node]))
+		for i, index := range indexes[node] {
+			list[i] = templates.Skipped(index, left[dag.Task{Node: node, Index: index}])
+		}
+		text, err := json.Marshal(list)
 		if err != nil {
 			return nil, err
 		}
-		arguments = append(arguments, parameter(names.Skip[node], string(list)))
+		arguments = append(arguments, parameter(names.Skip[node], string(text)))
 		if reuse[node] == nil {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 
+	"github.com/ligase-bio/ligase/internal/compare"
 	"github.com/ligase-bio/ligase/internal/mol"
 )
 
@@ -59,7 +60,7 @@ func writeBackbones(ctx context.Context, out string, length, number int, seed ui
 			return err
 		}
 		item := map[string]float64{
-			"radius_of_gyration": round4(mol.RadiusOfGyration(caTrace(s))),
+			"radius_of_gyration": round4(mol.RadiusOfGyration(compare.CATrace(s))),
 			"helix_fraction":     round4(plan.fraction(unitHelix)),
 			"strand_fraction":    round4(plan.fraction(unitHairpin)),
 		}
@@ -197,10 +198,10 @@ func generateBackbone(ctx context.Context, length int, seed, index uint64) (*mol
 			return nil, nil, err
 		}
 		s := polyglycine(build(plan.angles))
-		if clashes(s) > 0 {
+		if compare.Clashes(s) > 0 {
 			continue
 		}
-		if r := mol.RadiusOfGyration(caTrace(s)); r < smallest {
+		if r := mol.RadiusOfGyration(compare.CATrace(s)); r < smallest {
 			best, bestPlan, smallest = s, plan, r
 		}
 		if smallest <= compact {
@@ -222,7 +223,7 @@ func (p *blueprint) compact(ctx context.Context, random *rand.Rand) error {
 		return err
 	}
 	for range 3 {
-		if clashes(polyglycine(build(p.angles))) == 0 {
+		if compare.Clashes(polyglycine(build(p.angles))) == 0 {
 			break
 		}
 		if err := p.anneal(ctx, random, steps/2, 1, 2); err != nil {
@@ -347,7 +348,7 @@ func overlap(a, b *[numAtoms]mol.Vec) float64 {
 	sum := 0.0
 	for i, x := range elements {
 		for j, y := range elements {
-			least := leastDistance(x, y) + margin
+			least := compare.LeastDistance(x, y) + margin
 			if d2 := a[i].Distance2(b[j]); d2 < least*least {
 				d := least - math.Sqrt(d2)
 				sum += d * d

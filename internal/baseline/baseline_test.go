@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ligase-bio/ligase/internal/compare"
 	"github.com/ligase-bio/ligase/internal/mol"
 )
 
@@ -200,7 +201,7 @@ func TestBackboneCommand(t *testing.T) {
 		if s.Sequence() != strings.Repeat("G", 60) || s.Atoms() != 240 || len(s.Notes) != 0 {
 			t.Errorf("backbone %d: %s, %d atoms, %q", i, s.Sequence(), s.Atoms(), s.Notes)
 		}
-		traces = append(traces, caTrace(s))
+		traces = append(traces, compare.CATrace(s))
 	}
 	for i := range traces {
 		for j := range i {
@@ -220,10 +221,10 @@ func TestBackbonesAreSound(t *testing.T) {
 			if err != nil {
 				t.Fatalf("length %d, index %d: %v", length, index, err)
 			}
-			if n := clashes(s); n > 0 {
+			if n := compare.Clashes(s); n > 0 {
 				t.Errorf("length %d, index %d: %d clashes", length, index, n)
 			}
-			trace := caTrace(s)
+			trace := compare.CATrace(s)
 			if r := mol.RadiusOfGyration(trace); r > 1.35*radiusOfGyrationFor(length) {
 				t.Errorf("length %d, index %d: radius of gyration %.1f Å", length, index, r)
 			}

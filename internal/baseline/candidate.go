@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // What becomes of a candidate. Every one that was promised ends as one of
@@ -77,7 +79,7 @@ func (c *candidate) reason() string {
 		if c.most {
 			op = "<="
 		}
-		return fmt.Sprintf("%s %s %s", c.metric, op, formatNumber(c.threshold))
+		return fmt.Sprintf("%s %s %s", c.metric, op, tool.FormatNumber(c.threshold))
 	case failed:
 		return c.code
 	}

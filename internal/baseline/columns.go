@@ -15,7 +15,7 @@ type column struct {
 	metricWords                // what is known of it
 	at                         int
 	port                       string // it comes with
-	keep                       *interval
+	keep                       []interval
 }
 
 func (c *column) String() string {
@@ -58,8 +58,10 @@ func (t *columns) of(p *gatheredPort, m *maker, name string) *column {
 				c.metricWords = w
 			}
 		}
-		if k, bound := m.Keep[name]; bound {
-			c.keep = &k
+		for _, k := range m.Keep {
+			if k.Metric == name {
+				c.keep = append(c.keep, k)
+			}
 		}
 	}
 	if t.byKey == nil {

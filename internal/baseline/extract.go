@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/ligase-bio/ligase/internal/mol"
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // runExtract is the command: some chains of a structure, by themselves.
@@ -42,7 +43,7 @@ func extract(path, chains, out string, stdout, stderr io.Writer) error {
 	for _, note := range s.Notes {
 		fmt.Fprintln(stderr, note)
 	}
-	chosen, err := chosenChains(s, chains)
+	chosen, err := tool.ChosenChains(s, chains)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ligase-bio/ligase/internal/compare"
 	"github.com/ligase-bio/ligase/internal/mol"
 )
 
@@ -62,9 +63,9 @@ func TestFoldSeveralChains(t *testing.T) {
 
 	// A chain folds beside others as it does alone, and twice alike.
 	alone, alonePDB, aloneStdout := foldFile(t, first)
-	want := caTrace(alone)
+	want := compare.CATrace(alone)
 	for _, i := range []int{0, 2} {
-		got := caTrace(&mol.Structure{Chains: s.Chains[i : i+1]})
+		got := compare.CATrace(&mol.Structure{Chains: s.Chains[i : i+1]})
 		if rmsd := mol.RMSD(mol.Superpose(got, want), got, want); rmsd > 0.01 {
 			t.Errorf("chain %s is %.3f Å from the one folded alone", s.Chains[i].ID, rmsd)
 		}
@@ -159,13 +160,13 @@ func TestFoldedChainsCorrespond(t *testing.T) {
 			}
 			reference.Chains = append(reference.Chains, r)
 		}
-		s, err := scoreModel(model, &reference, matchAuto)
+		s, err := scoreModel(model, &reference, compare.Auto)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if s.coverage != 1 || s.rmsd > 1e-6 {
-			t.Errorf("%s: paired by %s, %.2f of the reference, %.2f Å", c.name, s.by, s.coverage, s.rmsd)
+		if s.Coverage != 1 || s.RMSD > 1e-6 {
+			t.Errorf("%s: paired by %s, %.2f of the reference, %.2f Å", c.name, s.By, s.Coverage, s.RMSD)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ligase-bio/ligase/internal/mol"
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // gathered are the manifests of a ranking; sequences and backbones may be nil.
@@ -145,7 +146,7 @@ func (g *gatheredPorts) fill(c *candidate, table *columns) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(item.Metrics)) {
 			if col := table.of(p, made, name); c.text(col) == "" {
-				c.set(col, formatNumber(item.Metrics[name]))
+				c.set(col, tool.FormatNumber(item.Metrics[name]))
 			}
 		}
 	}
@@ -179,7 +180,7 @@ func (c *candidate) leftOut(f *manifestFailure, p *gatheredPort, table *columns)
 	if m := p.madeBy; m != nil && p.node(m) == f.Node {
 		metric = table.of(p, m, f.Metric).String()
 	}
-	c.filter(node, metric, *f.Value > *f.Threshold, *f.Threshold, formatNumber(*f.Value))
+	c.filter(node, metric, f.Bound == "max" || f.Bound == "" && *f.Value > *f.Threshold, *f.Threshold, tool.FormatNumber(*f.Value))
 }
 
 // readScores reads a score table. One that cannot be read is the candidate's

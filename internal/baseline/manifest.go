@@ -37,6 +37,7 @@ type manifestFailure struct {
 	Metric    string   `json:"metric,omitempty"` // what follows: of an item with the code filtered
 	Value     *float64 `json:"value,omitempty"`
 	Threshold *float64 `json:"threshold,omitempty"`
+	Bound     string   `json:"bound,omitempty"` // min or max
 }
 
 // codeFiltered is the code of an item that a threshold of its node left out.
@@ -44,13 +45,13 @@ const codeFiltered = "filtered"
 
 // maker is what made the items of a port.
 type maker struct {
-	Node           string              `json:"node,omitempty"`
-	Step           string              `json:"step"`
-	Version        string              `json:"version"`
-	Implementation string              `json:"implementation"`
-	Params         map[string]any      `json:"params,omitempty"`
-	Metrics        []metricWords       `json:"metrics,omitempty"` // what the step measures
-	Keep           map[string]interval `json:"keep,omitempty"`    // thresholds of the node, by metric
+	Node           string         `json:"node,omitempty"`
+	Step           string         `json:"step"`
+	Version        string         `json:"version"`
+	Implementation string         `json:"implementation"`
+	Params         map[string]any `json:"params,omitempty"`
+	Metrics        []metricWords  `json:"metrics,omitempty"` // what the step measures
+	Keep           []interval     `json:"keep,omitempty"`    // thresholds of the node
 }
 
 // metricWords describe a number that a step measures.
@@ -63,8 +64,10 @@ type metricWords struct {
 
 // interval is what a metric must lie in; a bound that is absent does not bind.
 type interval struct {
-	Min *float64 `json:"min,omitempty"`
-	Max *float64 `json:"max,omitempty"`
+	Port   string   `json:"port,omitempty"` // whose items are judged; empty: the task as a whole
+	Metric string   `json:"metric"`
+	Min    *float64 `json:"min,omitempty"`
+	Max    *float64 `json:"max,omitempty"`
 }
 
 // gatheredPort is a manifest, by index.

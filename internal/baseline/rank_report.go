@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ligase-bio/ligase/internal/report"
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // results are what a ranking came to.
@@ -181,12 +182,12 @@ func (r *results) thresholds(col *column) []report.Threshold {
 			add(report.Threshold{Value: k.limit, Most: k.most, Stage: rankStage})
 		}
 	}
-	if col.keep != nil {
-		if col.keep.Min != nil {
-			add(report.Threshold{Value: *col.keep.Min, Stage: col.node})
+	for _, k := range col.keep {
+		if k.Min != nil {
+			add(report.Threshold{Value: *k.Min, Stage: col.node})
 		}
-		if col.keep.Max != nil {
-			add(report.Threshold{Value: *col.keep.Max, Most: true, Stage: col.node})
+		if k.Max != nil {
+			add(report.Threshold{Value: *k.Max, Most: true, Stage: col.node})
 		}
 	}
 	name := col.String()
@@ -376,7 +377,7 @@ func (r *results) provenance() report.Section {
 		if k.most {
 			op = "<="
 		}
-		set("threshold", fmt.Sprintf("%s %s %s", k.column, op, formatNumber(k.limit)))
+		set("threshold", fmt.Sprintf("%s %s %s", k.column, op, tool.FormatNumber(k.limit)))
 	}
 	if o.perGroup > 0 {
 		set("max_per_group", strconv.Itoa(o.perGroup))
@@ -426,7 +427,7 @@ func paramText(v any) string {
 	case string:
 		return v
 	case float64:
-		return formatNumber(v)
+		return tool.FormatNumber(v)
 	}
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -435,14 +436,18 @@ func paramText(v any) string {
 	return string(data)
 }
 
-func keepText(keep map[string]interval) string {
+func keepText(keep []interval) string {
 	var parts []string
-	for _, metric := range slices.Sorted(maps.Keys(keep)) {
-		if b := keep[metric].Min; b != nil {
-			parts = append(parts, metric+" >= "+formatNumber(*b))
+	for _, k := range keep {
+		what := k.Metric
+		if k.Port != "" {
+			what += " of " + k.Port
 		}
-		if b := keep[metric].Max; b != nil {
-			parts = append(parts, metric+" <= "+formatNumber(*b))
+		if k.Min != nil {
+			parts = append(parts, what+" >= "+tool.FormatNumber(*k.Min))
+		}
+		if k.Max != nil {
+			parts = append(parts, what+" <= "+tool.FormatNumber(*k.Max))
 		}
 	}
 	return strings.Join(parts, ", ")

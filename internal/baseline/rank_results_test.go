@@ -27,7 +27,7 @@ func sixCandidates(t *testing.T) *gathered {
 	g.sequences.MadeBy = made("design", "1.0.0", map[string]any{"num_sequences": 2, "seed": 37}, metricWords{Name: "energy", Unit: "kT", Better: "lower"})
 	g.models.MadeBy = made("fold", "1.1.0", map[string]any{"seed": 37}, agreement, metricWords{Name: "energy", Unit: "kT per residue", Better: "lower"})
 	fifty := 50.0
-	g.models.MadeBy.Keep = map[string]interval{"agreement": {Min: &fifty}}
+	g.models.MadeBy.Keep = []interval{{Metric: "agreement", Min: &fifty}}
 	g.scores.MadeBy = made("score", "1.0.0", nil, metricWords{Name: "tm_score", Unit: "0-1", Better: "higher"}, metricWords{Name: "ca_rmsd", Unit: "Å", Better: "lower"})
 
 	for i := range 3 {
@@ -342,14 +342,14 @@ func TestLargeCampaign(t *testing.T) {
 func TestManifestContract(t *testing.T) {
 	var m manifest
 	text := `{"port":"models","made_by":{"node":"fold","step":"fold","version":"1.0.0","implementation":"baseline","params":{"seed":37},
-		"metrics":[{"name":"agreement","unit":"0-100","better":"higher","description":"x"}],"keep":{"agreement":{"min":50}}},
+		"metrics":[{"name":"agreement","unit":"0-100","better":"higher","description":"x"}],"keep":[{"metric":"agreement","min":50}]},
 		"items":[{"index":"0","uri":"file:///x.pdb","metrics":{"agreement":41.2},
 		"failed":{"node":"fold","code":"filtered","message":"agreement is 41.2, below 50","metric":"agreement","value":41.2,"threshold":50}}]}`
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		t.Fatal(err)
 	}
 	f := m.Items[0].Failed
-	if m.MadeBy.Metrics[0].Better != "higher" || *m.MadeBy.Keep["agreement"].Min != 50 || f.Metric != "agreement" || *f.Value != 41.2 || *f.Threshold != 50 {
+	if m.MadeBy.Metrics[0].Better != "higher" || *m.MadeBy.Keep[0].Min != 50 || f.Metric != "agreement" || *f.Value != 41.2 || *f.Threshold != 50 {
 		t.Errorf("%+v", m)
 	}
 }

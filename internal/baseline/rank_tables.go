@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // allRows are all candidates, in order of their indexes, with everything that
@@ -56,7 +58,7 @@ func ledgerRows(candidates []*candidate) [][]string {
 func (c *candidate) loss() []string {
 	threshold := ""
 	if c.outcome == filtered {
-		threshold = formatNumber(c.threshold)
+		threshold = tool.FormatNumber(c.threshold)
 	}
 	return []string{safe(c.stage), safe(c.metric), c.bound(), threshold, c.value, safe(c.code), safe(oneLine(c.message))}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ligase-bio/ligase/internal/compare"
 	"github.com/ligase-bio/ligase/internal/mol"
 )
 
@@ -54,16 +55,16 @@ func TestAgreesWithRecordedTMscore(t *testing.T) {
 // compareTM checks our scores of a pair against TMscore's.
 func compareTM(t *testing.T, p tmPair, tm, rmsd float64) {
 	t.Helper()
-	s, err := scoreModel(p.model, p.reference, matchNumbers)
+	s, err := scoreModel(p.model, p.reference, compare.Numbers)
 	if err != nil {
 		t.Errorf("%s: %v", p.name, err)
 		return
 	}
-	if math.Abs(s.tm-tm) > tmTolerance {
-		t.Errorf("%s: TM-score %.4f, TMscore says %.4f", p.name, s.tm, tm)
+	if math.Abs(s.TM-tm) > tmTolerance {
+		t.Errorf("%s: TM-score %.4f, TMscore says %.4f", p.name, s.TM, tm)
 	}
-	if math.Abs(s.rmsd-rmsd) > rmsdTolerance {
-		t.Errorf("%s: CA-RMSD %.3f, TMscore says %.3f", p.name, s.rmsd, rmsd)
+	if math.Abs(s.RMSD-rmsd) > rmsdTolerance {
+		t.Errorf("%s: CA-RMSD %.3f, TMscore says %.3f", p.name, s.RMSD, rmsd)
 	}
 }
 
@@ -79,11 +80,11 @@ func TestFragmentSizes(t *testing.T) {
 
 func TestSelfScoreIsPerfect(t *testing.T) {
 	u := ubiquitin(t)
-	s, err := scoreModel(u, u, matchAuto)
+	s, err := scoreModel(u, u, compare.Auto)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.tm != 1 || s.rmsd > 1e-6 || s.coverage != 1 || s.identity != 1 || s.clashes != 0 || s.by != matchNumbers {
+	if s.TM != 1 || s.RMSD > 1e-6 || s.Coverage != 1 || s.Identity != 1 || s.Clashes != 0 || s.By != compare.Numbers {
 		t.Errorf("%+v", s)
 	}
 }
@@ -107,7 +108,7 @@ func TestTMScoreDegenerate(t *testing.T) {
 
 func BenchmarkTMScore(b *testing.B) {
 	p := ubiquitinPairs(b)[4]
-	x, y := caTrace(p.model), caTrace(p.reference)
+	x, y := compare.CATrace(p.model), compare.CATrace(p.reference)
 	for b.Loop() {
 		tmScore(x, y, len(y))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/internal/adapt"
 	"github.com/ligase-bio/ligase/internal/baseline"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -138,6 +139,21 @@ func (a *app) baselineCommand() *cobra.Command {
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if code := baseline.Run(cmd.Context(), args, a.In, a.Out, a.Err); code != 0 {
+				return exitError{code: code}
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) adaptCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                "adapt NAME prepare|finish [flags]",
+		Short:              "do what stands between a step of the library and the tool that it runs",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if code := adapt.Run(cmd.Context(), args, a.Out, a.Err); code != 0 {
 				return exitError{code: code}
 			}
 			return nil

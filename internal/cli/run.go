@@ -193,6 +193,11 @@ func (a *app) printPlan(p *pipelines.Plan) {
 	}
 	table(a.Out, []string{"NODE", "STEP", "IMPLEMENTATION", "NEEDS", "RUNS", "TAKES"}, rows)
 	fmt.Fprintln(a.Out)
+	for i := range c.Nodes {
+		for _, t := range p.NodeKeep(c.Nodes[i].ID) {
+			fmt.Fprintf(a.Out, "keeps of %s: %s\n", c.Nodes[i].ID, t)
+		}
+	}
 	for _, o := range c.Outputs {
 		many := ""
 		if o.Port.Many {

@@ -19,10 +19,10 @@ type Account struct {
 	tell     func(runs.Observation)
 	now      func() time.Time
 
-	attempts map[dag.Task]int                 // see Recall
-	causes   map[dag.Task]*worker.ItemFailure // of what failed
-	first    map[string]*steps.Failure        // by node: its first failure, log and all
-	failure  *steps.Failure                   // what decides the run, once aborted
+	attempts map[dag.Task]int                  // see Recall
+	causes   map[dag.Cause]*worker.ItemFailure // of what failed, and what was filtered
+	first    map[string]*steps.Failure         // by node: its first failure, log and all
+	failure  *steps.Failure                    // what decides the run, once aborted
 	aborted  bool
 }
 
@@ -31,11 +31,11 @@ type Account struct {
 func Open(job runs.Job, now func() time.Time, tell func(runs.Observation)) (*Account, []dag.Task) {
 	a := &Account{
 		job: job, tell: tell, now: now,
-		causes: map[dag.Task]*worker.ItemFailure{}, first: map[string]*steps.Failure{},
+		causes: map[dag.Cause]*worker.ItemFailure{}, first: map[string]*steps.Failure{},
 	}
 	frontier, change := job.Plan.Compiled.Graph().NewFrontier(tasks.Given(job.Plan))
 	a.frontier = frontier
-	return a, a.take(change, nil)
+	return a, a.take(change)
 }
 
 // Recall tells the account of attempts that were made before it was opened: by
@@ -46,35 +46,51 @@ func (a *Account) Recall(attempts map[dag.Task]int) { a.attempts = attempts }
 
 // Succeed records a commit and returns the tasks that can start now.
 func (a *Account) Succeed(t dag.Task, result *steps.Result) []dag.Task {
-	_, counts := tasks.Keep(a.job.Plan.Compiled.StepOf(t.Node), result)
-	return a.Committed(t, result, counts)
+	_, counts, left := tasks.Keep(a.job.Plan.Compiled.StepOf(t.Node), result)
+	return a.Committed(t, result, counts, left)
 }
 
-// Committed is Succeed for a caller that has counted the items of the result
+// Committed is Succeed for a caller that has looked through the result
 // ([tasks.Keep]) already.
-func (a *Account) Committed(t dag.Task, result *steps.Result, counts map[string]int) []dag.Task {
-	a.tell(runs.Observation{Task: &runs.TaskStatus{
+func (a *Account) Committed(t dag.Task, result *steps.Result, counts map[string]int, left dag.Left) []dag.Task {
+	status := &runs.TaskStatus{
 		Node: t.Node, Index: t.Index, Attempt: result.Attempt, State: runs.Succeeded,
 		Fraction: 1, Result: result, StartedAt: result.StartedAt, FinishedAt: result.FinishedAt,
-	}})
-	change, err := a.frontier.Succeed(t, counts)
+	}
+	if left.All {
+		whole := dag.Cause{Task: t}
+		cause := tasks.CauseIn(result, whole)
+		a.causes[whole] = cause
+		status.Message = "Filtered: " + cause.Message
+	}
+	for port, items := range left.Items {
+		for _, k := range items {
+			c := dag.Cause{Task: t, Port: port, Item: k}
+			a.causes[c] = tasks.CauseIn(result, c)
+		}
+		if status.Message == "" {
+			status.Message = fmt.Sprintf("Filtered %d of %s of %s.", len(items), Count(counts[port], "item"), port)
+		}
+	}
+	a.tell(runs.Observation{Task: status})
+	change, err := a.frontier.SucceedBut(t, counts, left)
 	if err != nil {
 		a.bug(t, result.Attempt, err)
 		return nil
 	}
-	return a.take(change, nil)
+	return a.take(change)
 }
 
 // Fail records that a task failed for good, in the attempt that f names, and
 // returns the tasks that can start now.
 func (a *Account) Fail(t dag.Task, f *steps.Failure, began, ended time.Time) []dag.Task {
-	cause := a.failed(t, f, began, ended)
+	a.failed(t, f, began, ended)
 	change, err := a.frontier.Fail(t)
 	if err != nil {
 		a.bug(t, f.Attempt, err)
 		return nil
 	}
-	return a.take(change, cause)
+	return a.take(change)
 }
 
 // Doom has the run fail with f, whatever its tasks come to.
@@ -88,8 +104,9 @@ func (a *Account) Doom(f *steps.Failure) {
 // Sources lists what an input port of a task that can start takes.
 func (a *Account) Sources(t dag.Task, port string) []dag.Source { return a.frontier.Sources(t, port) }
 
-// Cause is the failure of a task, in short; nil when it has not failed.
-func (a *Account) Cause(t dag.Task) *worker.ItemFailure { return a.causes[t] }
+// Cause is why something never came to be, in short; nil when nothing is known
+// against it.
+func (a *Account) Cause(c dag.Cause) *worker.ItemFailure { return a.causes[c] }
 
 // Done reports whether no task is left to run.
 func (a *Account) Done() bool { return a.frontier.Done() }
@@ -118,20 +135,20 @@ func (a *Account) Progress(running int) runs.Progress {
 	}
 }
 
-// take tells what follows by itself from a change that cause led to.
-func (a *Account) take(change dag.Change, cause *worker.ItemFailure) []dag.Task {
+// take tells what follows by itself from a change.
+func (a *Account) take(change dag.Change) []dag.Task {
 	a.aborted = a.aborted || change.Aborted
 	for _, t := range change.Starved {
 		a.starve(t)
 	}
 	for _, t := range change.Skipped {
-		a.skip(t, cause)
+		a.skip(t)
 	}
 	return change.Ready
 }
 
 // failed tells of a task's final failure.
-func (a *Account) failed(t dag.Task, f *steps.Failure, began, ended time.Time) *worker.ItemFailure {
+func (a *Account) failed(t dag.Task, f *steps.Failure, began, ended time.Time) {
 	placed := *f
 	placed.Node, placed.Index = t.Node, t.Index
 	f = &placed
@@ -139,21 +156,23 @@ func (a *Account) failed(t dag.Task, f *steps.Failure, began, ended time.Time) *
 		Node: t.Node, Index: t.Index, Attempt: f.Attempt, State: runs.Failed,
 		Failure: f, StartedAt: began, FinishedAt: ended,
 	}})
-	cause := &worker.ItemFailure{Node: t.Node, Code: f.Code, Message: f.Message}
-	a.causes[t] = cause
+	a.causes[dag.Cause{Task: t}] = &worker.ItemFailure{Node: t.Node, Code: f.Code, Message: f.Message}
 	if a.first[t.Node] == nil {
 		a.first[t.Node] = f
 	}
 	if node := a.job.Plan.Compiled.Node(t.Node); a.failure == nil && !node.ContinueOnFailure {
 		a.failure = f
 	}
-	return cause
 }
 
 // skip tells that a task will never run.
-func (a *Account) skip(t dag.Task, cause *worker.ItemFailure) {
+func (a *Account) skip(t dag.Task) {
 	message := "What it needs failed."
-	if cause != nil {
+	switch cause := a.causes[a.frontier.Cause(t)]; {
+	case cause == nil:
+	case cause.Code == steps.FailFiltered:
+		message = fmt.Sprintf("What it needs was filtered at %s: %s", cause.Node, cause.Message)
+	default:
 		message = fmt.Sprintf("What it needs failed at %s: %s", cause.Node, cause.Message)
 	}
 	a.tell(runs.Observation{Task: &runs.TaskStatus{
@@ -183,7 +202,8 @@ func (a *Account) empty() *steps.Failure {
 		sources := a.frontier.OutputSources(out.Port.Name)
 		failed := 0
 		for _, s := range sources {
-			if s.Failed {
+			// That a filter left nothing is an answer, not a failure.
+			if cause := a.causes[s.Cause]; s.Failed && (cause == nil || cause.Code != steps.FailFiltered) {
 				failed++
 			}
 		}

@@ -36,6 +36,7 @@ type plannedNode struct {
 	Runs           string   `json:"runs"` // "once", or "for each design.sequences"
 	Takes          []string `json:"takes,omitempty"`
 	Needs          string   `json:"needs"`
+	Keeps          []string `json:"keeps,omitempty"` // what of it stays: "agreement ≥ 50"
 }
 
 func (p *planned) Text() string {
@@ -49,6 +50,9 @@ func (p *planned) Text() string {
 		fmt.Fprintf(&b, "\n- %s: %s (%s), %s; needs %s", n.Node, n.Step, n.Implementation, n.Runs, n.Needs)
 		if len(n.Takes) > 0 {
 			b.WriteString("; takes " + strings.Join(n.Takes, ", "))
+		}
+		if len(n.Keeps) > 0 {
+			b.WriteString("; keeps " + strings.Join(n.Keeps, ", "))
 		}
 	}
 	if p.More > 0 {
@@ -84,14 +88,19 @@ func (g *Gateway) planRun(ctx context.Context, c *call) (reply, error) {
 		return p, nil
 	}
 	p.Sound, p.Digest = true, plan.Digest()
-	p.describe(plan.Compiled)
+	p.describe(plan)
 	return p, nil
 }
 
-func (p *planned) describe(c *pipelines.Compiled) {
+func (p *planned) describe(plan *pipelines.Plan) {
+	c := plan.Compiled
 	uses := c.Uses()
 	for _, u := range uses[:min(len(uses), mostNodes)] {
-		p.Nodes = append(p.Nodes, plannedNode{u.Node, u.Step, u.Implementation.Name, u.Times, u.Takes, strings.Join(u.Implementation.Needs(), ", ")})
+		n := plannedNode{Node: u.Node, Step: u.Step, Implementation: u.Implementation.Name, Runs: u.Times, Takes: u.Takes, Needs: strings.Join(u.Implementation.Needs(), ", ")}
+		for _, t := range plan.NodeKeep(u.Node) {
+			n.Keeps = append(n.Keeps, t.String())
+		}
+		p.Nodes = append(p.Nodes, n)
 	}
 	p.More = len(uses) - len(p.Nodes)
 	for _, o := range c.Outputs {

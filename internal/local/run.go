@@ -116,7 +116,7 @@ func prepare(job runs.Job, slots *ledger) (map[string]*node, uris.URI, *steps.Fa
 			impl:  impl,
 			recipe: tasks.Node{
 				ID: c.ID, Step: step, Implementation: impl, Types: compiled.Types,
-				Inputs: tasks.BoundInputs(c), Params: job.Plan.NodeParams(c.ID),
+				Inputs: tasks.BoundInputs(c), Params: job.Plan.NodeParams(c.ID), Keep: job.Plan.NodeKeep(c.ID),
 			},
 			need: slots.needOf(impl.Resources),
 		}
@@ -160,9 +160,9 @@ func (e *Engine) newTask(r *run, d dag.Task) *task {
 
 // succeed records a commit and returns the tasks that can start now.
 func (e *Engine) succeed(t *task, result *steps.Result) []dag.Task {
-	made, counts := tasks.Keep(t.node.step, result)
+	made, counts, left := tasks.Keep(t.node.step, result)
 	t.run.outputs[t.dag()] = made
-	return t.run.account.Committed(t.dag(), result, counts)
+	return t.run.account.Committed(t.dag(), result, counts, left)
 }
 
 // fail records that a task failed for good and returns the tasks that can

@@ -104,6 +104,12 @@ type Sequence struct {
 // Chains returns the residues of each chain.
 func (s *Sequence) Chains() []string { return strings.Split(s.Residues, ChainSeparator) }
 
+// Joined gives the residues with another mark between chains: ':' for
+// ESMFold and ColabFold.
+func (s *Sequence) Joined(mark string) string {
+	return strings.ReplaceAll(s.Residues, ChainSeparator, mark)
+}
+
 // Len is the number of residues, without chain separators.
 func (s *Sequence) Len() int {
 	return len(s.Residues) - strings.Count(s.Residues, ChainSeparator)

@@ -19,6 +19,7 @@ Usage:
   ligase-worker stage            bring the inputs of a task to where somebody
                                  else's template takes them
   ligase-worker collect          check and commit what such a template made
+  ligase-worker adapt NAME …     what "ligase adapt" does, in the images of tools
   ligase-worker --version | --help
 
 On standard output is what the step prints. What this program has to say itself

@@ -23,16 +23,16 @@ type history struct {
 
 	mu     sync.Mutex
 	made   map[dag.Task]tasks.Made
-	failed map[dag.Task]*failedTask
+	failed map[dag.Cause]*failure // and what was filtered
 }
 
-type failedTask struct {
+type failure struct {
 	attempt int
 	cause   worker.ItemFailure
 }
 
 func newHistory(j *Job) *history {
-	return &history{job: j, made: map[dag.Task]tasks.Made{}, failed: map[dag.Task]*failedTask{}}
+	return &history{job: j, made: map[dag.Task]tasks.Made{}, failed: map[dag.Cause]*failure{}}
 }
 
 // look tells [dag.Graph.Trace] how tasks ended.
@@ -59,11 +59,20 @@ func (h *history) read(ctx context.Context, t dag.Task) (dag.Outcome, error) {
 		return dag.Outcome{}, err
 	}
 	if result != nil {
-		made, counts := tasks.Keep(j.Compiled.StepOf(t.Node), result)
+		made, counts, left := tasks.Keep(j.Compiled.StepOf(t.Node), result)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.made[t] = made
-		return dag.Outcome{End: dag.Committed, Counts: counts}, nil
+		filtered := func(c dag.Cause) { h.failed[c] = &failure{result.Attempt, *tasks.CauseIn(result, c)} }
+		if left.All {
+			filtered(dag.Cause{Task: t})
+		}
+		for port, items := range left.Items {
+			for _, k := range items {
+				filtered(dag.Cause{Task: t, Port: port, Item: k})
+			}
+		}
+		return dag.Outcome{End: dag.Committed, Counts: counts, Left: left}, nil
 	}
 	attempts, err := tasks.FailedAttempts(ctx, j.Store, j.Folder, t)
 	if err != nil || len(attempts) == 0 {
@@ -74,13 +83,13 @@ func (h *history) read(ctx context.Context, t dag.Task) (dag.Outcome, error) {
 	if err != nil {
 		return dag.Outcome{}, err
 	}
-	failed := &failedTask{last, worker.ItemFailure{Node: t.Node, Code: steps.FailUnknown, Message: "Its failure record is damaged."}}
+	failed := &failure{last, worker.ItemFailure{Node: t.Node, Code: steps.FailUnknown, Message: "Its failure record is damaged."}}
 	if f != nil {
 		failed.cause.Code, failed.cause.Message = f.Code, f.Message
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.failed[t] = failed
+	h.failed[dag.Cause{Task: t}] = failed
 	return dag.Outcome{End: dag.Failed}, nil
 }
 
@@ -124,12 +133,12 @@ func (h *history) readSources(ctx context.Context, trail dag.Trail) error {
 // madeBy is what a committed task gave.
 func (h *history) madeBy(t dag.Task) tasks.Made { return h.made[t] }
 
-// cause is why a task failed.
-func (h *history) cause(t dag.Task) *worker.ItemFailure {
-	if f := h.failed[t]; f != nil {
+// cause is why something never came to be.
+func (h *history) cause(c dag.Cause) *worker.ItemFailure {
+	if f := h.failed[c]; f != nil {
 		return &f.cause
 	}
-	return &worker.ItemFailure{Node: t.Node, Code: steps.FailUnknown, Message: "It left no record of why it failed: its pod was killed, or never started."}
+	return &worker.ItemFailure{Node: c.Node, Code: steps.FailUnknown, Message: "It left no record of why it failed: its pod was killed, or never started."}
 }
 
 // record is the failure record, log and all, of the first source that has this
@@ -144,7 +153,7 @@ func (h *history) record(ctx context.Context, cause *worker.ItemFailure, trail d
 			if !s.Failed || failed == nil || failed.cause != *cause {
 				continue
 			}
-			f, err := tasks.ReadFailure(ctx, h.job.Store, h.job.Folder, s.Cause, failed.attempt)
+			f, err := tasks.ReadFailure(ctx, h.job.Store, h.job.Folder, s.Cause.Task, failed.attempt)
 			if err != nil {
 				h.job.log.Warn("the first failure's log could not be read", "task", s.Cause.String(), "err", err)
 			}

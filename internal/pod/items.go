@@ -8,8 +8,8 @@ import (
 	"github.com/ligase-bio/ligase/steps/worker"
 )
 
-// items writes how many items a node's task gave on a port, which a template
-// asks where it scatters by a task that is not in the same lane. One that has
+// items writes how many items a node's task gave on a port, and which of them
+// were filtered, which a template asks where it scatters by a task that is not in the same lane. One that has
 // not committed gave none: it failed and was allowed to, or was skipped.
 func (p Program) items(ctx context.Context, node, port string) int {
 	e, err := readEnvironment(p.Env)
@@ -44,11 +44,7 @@ func (p Program) items(ctx context.Context, node, port string) int {
 		p.tell(f)
 		return worker.ExitCode(f.Code)
 	}
-	n := 0
-	if result != nil {
-		n = len(result.Outputs[port])
-	}
-	if f := writeCount(e.Home, "count", n); f != nil {
+	if f := writeCount(e.Home, "count", "left", port, result); f != nil {
 		p.tell(f)
 		return worker.ExitCode(f.Code)
 	}

@@ -168,7 +168,7 @@ func (j *Job) Start(ctx context.Context) (Start, *steps.Failure) {
 		return Start{}, refused(err)
 	}
 	j.Plan = plan
-	j.Node.Params = plan.NodeParams(j.Node.ID)
+	j.Node.Params, j.Node.Keep = plan.NodeParams(j.Node.ID), plan.NodeKeep(j.Node.ID)
 	j.history = newHistory(j)
 	trail, err := j.Compiled.Graph().Trace(j.Task, tasks.Given(plan), j.history.look(ctx))
 	if err == nil && !trail.Skipped {

@@ -74,6 +74,33 @@ func TestHostileTextsArriveLiterally(t *testing.T) {
 	}
 }
 
+// In the image of a tool there is no ligase, and its adapters are there all the
+// same: they are the worker's own.
+func TestAdaptersAreTheWorkersOwn(t *testing.T) {
+	k := own(t, `
+name: adapted
+version: 1.0.0
+title: A tool with an adapter
+description: Its input is brought into the form that it takes.
+inputs: {sequence: {type: test.text, format: txt}}
+outputs: {out: {type: test.text, format: txt}}
+implementations:
+  tool:
+    image: busybox:1
+    prepare: [ligase, adapt, esmfold, prepare, --sequence, $(inputs.sequence), --out, $(work)]
+    command: [/bin/cp, query.fasta, out.txt]
+    collect: {out: out.txt}
+`)
+	adapted := dag.Task{Node: "adapted"}
+	w := k.workflow("adapted", nil, pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sequence": {k.put("a.txt", ">../../a b\nmkv/\nACD\n")}}})
+	w.pod(adapted).wants(t, 0, "")
+	if got := w.read(w.result(adapted).Outputs["out"][0].URI); string(got) != ">query\nMKV:ACD\n" {
+		t.Errorf("the tool was given %q", got)
+	}
+	w = k.workflow("adapted", nil, pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sequence": {k.put("b.txt", ">a\nMKV?\n")}}})
+	w.pod(adapted).wants(t, 27, "esmfold prepare: sequence.txt: Line 2: The sequence \"a\" holds '?', which is no amino acid")
+}
+
 // A pod that runs after its task has committed changes nothing.
 func TestPodAfterTheCommit(t *testing.T) {
 	w := suite(t).workflow("split", nil, pipelines.Arguments{})

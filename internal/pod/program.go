@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ligase-bio/ligase/internal/adapt"
 	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/steps/worker"
@@ -79,6 +80,8 @@ func (p Program) Main(args []string) int {
 		return p.told(p.stage)
 	case args[0] == "collect" && len(args) == 1:
 		return p.told(p.collect)
+	case args[0] == "adapt":
+		return adapt.Run(context.Background(), args[1:], p.Stdout, p.Stderr)
 	case args[0] == "install" || args[0] == "items" || args[0] == "stage" || args[0] == "collect":
 		return p.usage("%s takes other arguments", args[0])
 	}
@@ -173,10 +176,15 @@ func (p Program) task(ctx context.Context) int {
 
 // execute runs the worker, which records a failure by itself.
 func (p Program) execute(ctx context.Context, j *Job, task worker.Task) (*steps.Result, *steps.Failure) {
+	self, err := os.Executable()
+	if err != nil {
+		self = "ligase" // an image may have it
+	}
 	w, err := worker.New(worker.Options{
 		Store: j.Store, WorkDir: filepath.Join(j.Env.Home, "work"), Version: p.Version,
-		Self: "ligase", // this program has no baselines; an image that has them has the program
-		Path: j.Env.Path, Env: j.Env.image, Apart: true, Grace: grace, Echo: p.Stdout, Log: j.log,
+		Self:     "ligase", // this program has no baselines; an image that has them has the program
+		Adapters: self,     // the images of tools have neither
+		Path:     j.Env.Path, Env: j.Env.image, Apart: true, Grace: grace, Echo: p.Stdout, Log: j.log,
 	})
 	if err != nil {
 		f := worker.NewFailure(steps.FailUnknown, "The worker could not start: %v.", err)

@@ -139,6 +139,8 @@ type OutputFilter struct {
 	Port   string
 	Cursor string
 	Limit  int // 0: 100; at most 10,000
+	// Filtered asks for those that a filter left out, instead of the others.
+	Filtered bool
 }
 
 // OutputPage is one page of objects.

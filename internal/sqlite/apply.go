@@ -179,8 +179,9 @@ func (t *tx) outputs(seq int64, task *runs.TaskStatus) error {
 			if err != nil {
 				return err
 			}
-			if err := t.exec("INSERT OR REPLACE INTO outputs (run, node, ix, port, item, hash, object) VALUES (?,?,?,?,?,?,?)",
-				seq, task.Node, ix, port, item, hashOf(object.URI), data); err != nil {
+			filtered := object.Filtered != nil || task.Result.Filtered != nil
+			if err := t.exec("INSERT OR REPLACE INTO outputs (run, node, ix, port, item, hash, object, filtered) VALUES (?,?,?,?,?,?,?,?)",
+				seq, task.Node, ix, port, item, hashOf(object.URI), data, filtered); err != nil {
 				return err
 			}
 		}

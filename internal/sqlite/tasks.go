@@ -183,7 +183,8 @@ func (s *Store) joinOutputs(ctx context.Context, seq int64, first, last taskKey,
 	return nil
 }
 
-// Outputs lists the objects that a run committed.
+// Outputs lists the objects that a run committed and no filter left out, or
+// those that one did.
 func (s *Store) Outputs(ctx context.Context, id runs.ID, f runs.OutputFilter) (runs.OutputPage, error) {
 	after := taskKey{Item: -1}
 	if err := readCursor(f.Cursor, "outputs", string(id), &after); err != nil {
@@ -193,7 +194,7 @@ func (s *Store) Outputs(ctx context.Context, id runs.ID, f runs.OutputFilter) (r
 	if err != nil {
 		return runs.OutputPage{}, err
 	}
-	where, args := "run = ?", []any{seq}
+	where, args := "run = ? AND filtered = ?", []any{seq, f.Filtered}
 	if f.Node != "" {
 		where, args = where+" AND node = ?", append(args, f.Node)
 	}

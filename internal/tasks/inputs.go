@@ -29,11 +29,12 @@ func (m Made) Count(port string) int {
 }
 
 // Keep takes from a commit record what tasks after it need (previews, the
-// larger part, stay behind), and counts the items of the ports that give many
-// and of those that gave nothing, as a [dag.Frontier] wants to be told.
-func Keep(step *steps.Step, result *steps.Result) (Made, map[string]int) {
+// larger part, stay behind), counts the items of the ports that give many and
+// of those that gave nothing, and says what was filtered, as a [dag.Frontier]
+// wants to be told.
+func Keep(step *steps.Step, result *steps.Result) (made Made, counts map[string]int, left dag.Left) {
 	ports := make(Made, 0, len(step.Outputs))
-	var counts map[string]int
+	left.All = result.Filtered != nil
 	for i := range step.Outputs {
 		port := &step.Outputs[i]
 		objects := result.Outputs[port.Name]
@@ -49,6 +50,12 @@ func Keep(step *steps.Step, result *steps.Result) (Made, map[string]int) {
 		items := make([]worker.Item, len(objects))
 		for j, o := range objects {
 			items[j] = worker.Item{URI: o.URI, Size: o.Size, SHA256: o.SHA256, Format: o.Format, Metrics: o.Metrics}
+			if port.Many && o.Filtered != nil {
+				if left.Items == nil {
+					left.Items = map[string][]int{}
+				}
+				left.Items[port.Name] = append(left.Items[port.Name], j)
+			}
 			if !port.Many && len(o.Metrics) == 0 {
 				// What the step measured, it measured of its one value.
 				items[j].Metrics = result.Metrics
@@ -56,7 +63,23 @@ func Keep(step *steps.Step, result *steps.Result) (Made, map[string]int) {
 		}
 		ports = append(ports, madePort{port.Name, items})
 	}
-	return ports, counts
+	return ports, counts, left
+}
+
+// CauseIn is why nobody takes what a committed task gave, or an item of it; nil
+// when its record says nothing of the kind.
+func CauseIn(result *steps.Result, c dag.Cause) *worker.ItemFailure {
+	why := result.Filtered
+	if c.Port != "" {
+		why = nil
+		if objects := result.Outputs[c.Port]; c.Item < len(objects) {
+			why = objects[c.Item].Filtered
+		}
+	}
+	if why == nil {
+		return nil
+	}
+	return worker.FilteredAt(c.Node, why)
 }
 
 // Given counts the values that each input of a plan was given, as a
@@ -80,7 +103,7 @@ func Makers(plan *pipelines.Plan) func(node string) *worker.Maker {
 		}
 		return &worker.Maker{
 			Node: node, Step: step.Name, Version: step.Version, Implementation: n.Implementation,
-			Params: plan.NodeParams(node), Metrics: step.Metrics,
+			Params: plan.NodeParams(node), Metrics: step.Metrics, Keep: plan.NodeKeep(node),
 		}
 	}
 }
@@ -94,8 +117,9 @@ type Past struct {
 	Maker func(node string) *worker.Maker
 	// Made is what a committed task gave.
 	Made func(dag.Task) Made
-	// Cause is why a task failed; nil when that is not known.
-	Cause func(dag.Task) *worker.ItemFailure
+	// Cause is why a task failed, or what it gave was filtered; nil when that is
+	// not known.
+	Cause func(dag.Cause) *worker.ItemFailure
 }
 
 // Node is a node of a plan as its tasks are made of it.
@@ -106,6 +130,7 @@ type Node struct {
 	Types          *steps.Types
 	Inputs         []string // the input ports that are bound, in the step's order
 	Params         map[string]steps.Value
+	Keep           []steps.Threshold
 }
 
 // BoundInputs are the input ports of a node that are bound, in the step's
@@ -133,6 +158,7 @@ func (p *Past) Task(n *Node, index uris.Index, attempt int, sources func(port st
 		Outputs:        n.Step.Outputs,
 		Types:          n.Types,
 		Params:         n.Params,
+		Keep:           n.Keep,
 	}
 	for _, name := range n.Inputs {
 		port := n.Step.Input(name)
@@ -168,7 +194,13 @@ func (p *Past) item(s dag.Source) (worker.Item, bool) {
 		if cause == nil {
 			cause = &worker.ItemFailure{Node: s.From.Node, Code: steps.FailUpstream, Message: "It failed."}
 		}
-		return worker.Item{Index: s.Index, Failed: cause}, true
+		// What was filtered right where it comes from is there all the same.
+		item := worker.Item{}
+		if cause.Code == steps.FailFiltered && s.Cause.Node == s.From.Node && (s.Cause.Port == s.From.Port || s.Cause.Port == "") {
+			item, _ = p.made(dag.Endpoint{Node: s.From.Node, Port: s.From.Port}, s.Cause.Index, s.Cause.Item)
+		}
+		item.Index, item.Failed = s.Index, cause
+		return item, true
 	}
 	at := max(s.Item, 0)
 	if s.From.Node == "" {
@@ -179,11 +211,16 @@ func (p *Past) item(s dag.Source) (worker.Item, bool) {
 		in := given[at]
 		return worker.Item{Index: s.Index, URI: in.URI, Size: in.Size, SHA256: in.SHA256, Format: in.Format}, true
 	}
-	for _, made := range p.Made(dag.Task{Node: s.From.Node, Index: s.Task}) {
-		if made.port == s.From.Port && at < len(made.items) {
-			item := made.items[at]
-			item.Index = s.Index
-			return item, true
+	item, there := p.made(s.From, s.Task, at)
+	item.Index = s.Index
+	return item, there
+}
+
+// made is an item of what a task gave.
+func (p *Past) made(from dag.Endpoint, task uris.Index, at int) (worker.Item, bool) {
+	for _, made := range p.Made(dag.Task{Node: from.Node, Index: task}) {
+		if made.port == from.Port && at < len(made.items) {
+			return made.items[at], true
 		}
 	}
 	return worker.Item{}, false

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ligase-bio/ligase/dag"
@@ -22,29 +23,46 @@ func (p *Past) Starved(n *Node, sources func(port string) []dag.Source) (*steps.
 		if !port.Many || len(list) == 0 {
 			continue
 		}
-		failed, first := 0, (*worker.ItemFailure)(nil)
+		failed, filtered, first := 0, 0, (*worker.ItemFailure)(nil)
 		for _, s := range list {
-			if s.Failed {
+			if !s.Failed {
+				continue
+			}
+			cause := p.Cause(s.Cause)
+			if cause != nil && cause.Code == steps.FailFiltered {
+				filtered++
+			} else {
 				failed++
-				if first == nil {
-					first = p.Cause(s.Cause)
-				}
+			}
+			if first == nil || first.Code == steps.FailFiltered {
+				first = cmp.Or(cause, first) // a failure says more than a filter
 			}
 		}
-		if len(list)-failed >= max(port.MinItems, 1) {
+		if len(list)-failed-filtered >= max(port.MinItems, 1) {
 			continue
 		}
 		items := "items"
 		if len(list) == 1 {
 			items = "item"
 		}
-		f.Message = fmt.Sprintf("%s has too little to work on: of the %d %s for its input %s, %d failed.", n.ID, len(list), items, name, failed)
+		f.Message = fmt.Sprintf("%s has too little to work on: of the %d %s for its input %s, %s.", n.ID, len(list), items, name, lost(failed, filtered))
 		if first != nil {
 			f.Message += fmt.Sprintf(" The first, at %s: %s", first.Node, first.Message)
 		}
 		return f, first
 	}
 	return f, nil
+}
+
+// lost says how many items there are no more, and why.
+func lost(failed, filtered int) string {
+	switch {
+	case filtered == 0:
+		return fmt.Sprintf("%d failed", failed)
+	case failed == 0:
+		return fmt.Sprintf("%d were filtered", filtered)
+	}
+	return fmt.Sprintf("%d failed and %d were filtered", failed, filtered)
 }
 
 // Blame is a failure for want of items as its reader needs it: with the place,

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -35,12 +34,15 @@ type attempt struct {
 	log    *attemptLog
 	watch  *watcher
 
+	part        *part // of the work, that is being done
 	process     *process
 	noting      sync.Mutex
 	over        bool // nothing is noted any more; under noting
 	noted       bool // attempt.json is there; under noting
 	forgotten   bool // no process is left that knows the folder
 	ending      ending
+	cpu         time.Duration
+	maxRSS      int64
 	memoryLimit int64
 	ended       bool         // the census must not look any more; under its lock
 	peak        atomic.Int64 // bytes of the largest process that the census saw
@@ -101,23 +103,16 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 	if f := a.stage(ctx); f != nil {
 		return nil, f
 	}
-	argv, f := a.argv()
+	parts, f := a.parts()
 	if f != nil {
 		return nil, f
 	}
-	path, f := a.program(argv[0])
-	if f != nil {
-		return nil, f
-	}
-	argv[0] = path
 	a.timings.Stage = time.Since(a.began).Seconds()
 
 	began := time.Now()
-	if f := a.runCommand(ctx, argv); f != nil {
-		return nil, f
-	}
+	f = a.runParts(ctx, parts)
 	a.timings.Run = time.Since(began).Seconds()
-	if f := a.judge(ctx); f != nil {
+	if f != nil {
 		return nil, f
 	}
 	outputs, f := a.collect()
@@ -170,7 +165,24 @@ func canceled(ctx context.Context) *steps.Failure {
 // firstLook is when the census begins to look at an attempt.
 const firstLook = 200 * time.Millisecond
 
-// runCommand runs the command to its end, and the end of all that it started.
+// runParts runs what there is to run, one after the other, as long as each
+// ends well.
+func (a *attempt) runParts(ctx context.Context, parts []part) *steps.Failure {
+	defer a.log.close()
+	a.forgotten = true
+	for i := range parts {
+		a.part = &parts[i]
+		if f := a.runCommand(ctx, parts[i].argv); f != nil {
+			return f
+		}
+		if f := a.judge(ctx); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// runCommand runs a command to its end, and the end of all that it started.
 func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure {
 	w := a.worker
 	remaining := a.timeout() - time.Since(a.began)
@@ -187,14 +199,19 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 	if err != nil {
 		return a.notStarted(argv[0], err)
 	}
-	a.process = &process{pid: pid, grace: w.options.Grace}
+	p := &process{pid: pid, grace: w.options.Grace}
+	a.process, a.over, a.ended = p, false, false
+	a.overMemory.Store(0)
+	a.oomBefore.Store(0)
 	if !w.options.Unlimited {
 		a.memoryLimit = a.task.Implementation.Resources.Memory
 	}
 
-	stopWatching := context.AfterFunc(ctx, func() { a.process.stop(stoppedByContext) })
-	deadline := time.AfterFunc(remaining, func() { a.process.stop(stoppedByDeadline) })
+	stopWatching := context.AfterFunc(ctx, func() { p.stop(stoppedByContext) })
+	deadline := time.AfterFunc(remaining, func() { p.stop(stoppedByDeadline) })
+	looked := make(chan struct{})
 	look := time.AfterFunc(firstLook, func() {
+		defer close(looked)
 		a.note()
 		w.census.add(a)
 	})
@@ -210,21 +227,26 @@ func (a *attempt) runCommand(ctx context.Context, argv []string) *steps.Failure 
 	}
 	if a.hooks.Started != nil {
 		if err = a.hooks.Started(pid); err != nil {
-			a.process.stop(stoppedByEngine)
+			p.stop(stoppedByEngine)
 		}
 	}
 
-	a.ending = a.process.wait()
+	a.ending = p.wait()
 	stopWatching()
 	deadline.Stop()
-	look.Stop()
+	if !look.Stop() {
+		<-looked // it must not take the next command for this one
+	}
 	a.noting.Lock()
 	a.over = true
 	a.noting.Unlock()
 	left, alone := w.census.stragglers(a)
 	endProcs(left, w.options.Grace)
 	w.census.remove(a)
-	a.forgotten = alone && len(left) == 0
+	a.forgotten = a.forgotten && alone && len(left) == 0
+	u := &a.ending.usage
+	a.cpu += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	a.maxRSS = max(a.maxRSS, maxRSS(u))
 	r.SetReadDeadline(time.Now().Add(drain))
 	<-pumped
 	if a.log.err != nil {
@@ -253,28 +275,7 @@ func (a *attempt) note() {
 }
 
 func (a *attempt) overdue() *steps.Failure {
-	return fail(steps.FailDeadline, "The command was not done within its timeout of %s and was ended.", a.timeout())
-}
-
-// together is how far apart one signal for all reaches this program and its
-// command.
-const together = 500 * time.Millisecond
-
-// toldWith reports whether a command that ended badly was told to end together
-// with this program. When a pod is to end, Argo's supervisor sends SIGTERM to
-// every process there is, and a shutdown does so on a whole machine: then the
-// command's end says nothing of the command. One that SIGTERM ended may well be
-// seen here before that signal is.
-func toldWith(ctx context.Context, exit int) bool {
-	if exit != 128+int(syscall.SIGTERM) {
-		return ctx.Err() != nil
-	}
-	select {
-	case <-ctx.Done():
-		return true
-	case <-time.After(together):
-		return false
-	}
+	return fail(steps.FailDeadline, "%s was not done within its timeout of %s and was ended.", a.part.noun, a.timeout())
 }
 
 // notStarted says why a command could not be executed.
@@ -295,73 +296,3 @@ func (a *attempt) notStarted(path string, err error) *steps.Failure {
 	}
 	return fail(steps.FailImage, "The command %s could not be started: %v.", path, err)
 }
-
-// judge says what the end of the command itself means, whatever it left.
-func (a *attempt) judge(ctx context.Context) *steps.Failure {
-	e := a.ending
-	var f *steps.Failure
-	switch {
-	case e.cause == stoppedByContext, e.cause == notStopped && e.exit != 0 && toldWith(ctx, e.exit):
-		return canceled(ctx)
-	case e.cause == stoppedByDeadline:
-		f = a.overdue()
-	case e.cause == stoppedByMemory:
-		f = fail(steps.FailOOM, "The command had %s of memory, more than the %s that its implementation asks for, and was ended.",
-			mebibytes(a.overMemory.Load()), mebibytes(a.memoryLimit))
-	case e.exit == 0:
-		return nil
-	case a.watch.found().code != "":
-		f = a.blame(fail(steps.FailExit, "The command ended with exit code %d.", e.exit))
-	case e.exit == 128+int(syscall.SIGKILL):
-		f = a.killed()
-	case e.signal == syscall.SIGTERM, e.signal == syscall.SIGINT, e.signal == syscall.SIGHUP:
-		f = fail(steps.FailUnknown, "The command was ended from outside (%v).", e.signal)
-	case e.signal != 0:
-		f = fail(steps.FailExit, "The command crashed (%v).", e.signal)
-	default:
-		f = fail(steps.FailExit, "The command ended with exit code %d.", e.exit)
-	}
-	if e.cause == notStopped {
-		f.ExitCode = &e.exit
-	}
-	return f
-}
-
-// killed tells the kernel's killing for memory from anybody else's SIGKILL.
-func (a *attempt) killed() *steps.Failure {
-	before := a.oomBefore.Load()
-	if before == 0 {
-		before = a.worker.oomSeen
-	}
-	if oomKills() > before {
-		return fail(steps.FailOOM, "The kernel killed the command because memory ran out.")
-	}
-	return fail(steps.FailUnknown, "The command was killed from outside (SIGKILL).")
-}
-
-// blame gives a failure the class that the log tells, where it tells one.
-func (a *attempt) blame(f *steps.Failure) *steps.Failure {
-	found := a.watch.found()
-	if found.code == "" {
-		return f
-	}
-	why := fmt.Sprintf("Its log says why (class %s).", found.code)
-	switch found.code {
-	case steps.FailOOM:
-		why = "Its log says that memory ran out."
-	case steps.FailGPUOOM:
-		why = "Its log says that GPU memory ran out."
-	case steps.FailStorage:
-		why = "Its log says that the disk is full."
-	}
-	blamed := fail(found.code, "%s %s", f.Message, why)
-	if found.code == steps.FailStorage {
-		blamed.Hint = "Free some disk space where the step runs, then retry the run."
-	}
-	if a.process != nil && a.ending.cause == notStopped {
-		blamed.ExitCode = &a.ending.exit
-	}
-	return blamed
-}
-
-func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

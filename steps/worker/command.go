@@ -14,11 +14,43 @@ import (
 // errUnset says that a reference names an input or parameter without a value.
 var errUnset = errors.New("is not set")
 
-// argv renders the implementation's command. What a user gave becomes, whole
-// and as it is, (a part of) one element: no shell ever reads it.
-func (a *attempt) argv() ([]string, *steps.Failure) {
+// A part is one command of an attempt: what prepares, the command of the
+// implementation, or what finishes.
+type part struct {
+	noun string   // begins a sentence about it
+	argv []string // the program's path, and its arguments
+	own  bool     // the program is ligase itself: what its exit code means is known
+	last bool     // it finishes: what it is given is what the command made
+}
+
+// parts renders the commands of the attempt. All are looked at before the
+// first one runs: after hours of work it is too late to find that a program is
+// not there.
+func (a *attempt) parts() ([]part, *steps.Failure) {
+	nouns := [...]string{"The preparation of the command", "The command", "The finish of the command"}
+	var parts []part
+	for i, args := range a.task.Implementation.Commands() {
+		if len(args) == 0 && i != 1 {
+			continue
+		}
+		argv, f := a.argv(args)
+		if f != nil {
+			return nil, f
+		}
+		p := part{noun: nouns[i], argv: argv, own: argv[0] == "ligase", last: i == 2}
+		if argv[0], f = a.program(argv); f != nil {
+			return nil, f
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// argv renders a command. What a user gave becomes, whole and as it is, (a
+// part of) one element: no shell ever reads it.
+func (a *attempt) argv(command []steps.Arg) ([]string, *steps.Failure) {
 	var argv []string
-	for _, arg := range a.task.Implementation.Command {
+	for _, arg := range command {
 		var rendered []string
 		var err error
 		for _, template := range arg.Templates {
@@ -124,9 +156,13 @@ func (a *attempt) environment() []string {
 
 // program finds what a command's first element names: this program itself, an
 // absolute path, or a name on the command's PATH.
-func (a *attempt) program(name string) (string, *steps.Failure) {
+func (a *attempt) program(argv []string) (string, *steps.Failure) {
+	name := argv[0]
 	if name == "ligase" {
 		name = a.worker.options.Self
+		if adapters := a.worker.options.Adapters; adapters != "" && len(argv) > 1 && argv[1] == "adapt" {
+			name = adapters
+		}
 	}
 	if filepath.IsAbs(name) {
 		return name, nil

@@ -32,6 +32,10 @@ func (a *attempt) commit(ctx context.Context, c *collected, began time.Time) (*s
 			return nil, a.uploadFailure(ctx, "The store could not be asked for the commit record", err)
 		}
 	}
+	filtered, f := a.filter(c)
+	if f != nil {
+		return nil, a.blame(f)
+	}
 	objects, f := a.upload(ctx, c)
 	if f != nil {
 		return nil, f
@@ -44,6 +48,7 @@ func (a *attempt) commit(ctx context.Context, c *collected, began time.Time) (*s
 		Step: t.Step, Version: t.Version, Implementation: t.Implementation.Name,
 		Outputs:   objects,
 		Metrics:   c.metrics,
+		Filtered:  filtered,
 		StartedAt: a.started,
 		Usage:     a.usage(),
 		Worker:    w.options.Version,
@@ -119,7 +124,7 @@ func (a *attempt) upload(ctx context.Context, c *collected) (map[string][]steps.
 			all[i] = steps.Object{
 				URI: u, Size: staged.Size, SHA256: staged.SHA256,
 				Type: o.port.Type, Format: o.format,
-				Metrics: o.metrics, Preview: o.preview,
+				Metrics: o.metrics, Preview: o.preview, Filtered: o.filtered,
 			}
 			return nil
 		}
@@ -185,13 +190,9 @@ func (a *attempt) recordFailure(ctx context.Context, f *steps.Failure) {
 	}
 }
 
-// usage is what the command used: of the leader and those of its descendants
-// that were waited for. Memory is the larger of what the kernel and the census
+// usage is what the commands used: of their leaders and those of the
+// descendants that were waited for. Memory is the larger of what the kernel and the census
 // saw; 0 when the command was too short and too small for both.
 func (a *attempt) usage() steps.Usage {
-	u := &a.ending.usage
-	return steps.Usage{
-		CPUSeconds: time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds(),
-		PeakMemory: max(maxRSS(u), a.peak.Load()),
-	}
+	return steps.Usage{CPUSeconds: a.cpu.Seconds(), PeakMemory: max(a.maxRSS, a.peak.Load())}
 }

@@ -280,7 +280,6 @@ func pump(r io.Reader, buf []byte, l *attemptLog, echo io.Writer, watch *watcher
 		}
 		held = copy(buf, have[whole:])
 		if err != nil {
-			l.close()
 			return
 		}
 	}

@@ -23,6 +23,8 @@ type output struct {
 	path    string // absolute, symbolic links resolved
 	metrics map[string]float64
 	preview []string
+
+	filtered *steps.Filtered
 }
 
 const (

@@ -99,8 +99,8 @@ func (a *attempt) overdueStaging() *steps.Failure {
 	return fail(steps.FailDeadline, "The inputs were not there within the timeout of %s.", a.timeout())
 }
 
-// names gives each item its path, "" for those that failed upstream, and
-// checks how many there are.
+// names gives each item its path, "" for those that failed or were filtered
+// upstream, and checks how many there are.
 func (a *attempt) names(in string, input *Input) ([]string, *steps.Failure) {
 	port := &input.Port
 	names := make([]string, len(input.Items))
@@ -230,7 +230,7 @@ func writeManifest(path string, input *Input, names []string) error {
 	m := Manifest{Port: input.Port.Name, MadeBy: input.MadeBy, Items: make([]ManifestItem, 0, len(input.Items))}
 	for k, item := range input.Items {
 		entry := ManifestItem{Index: item.Index, Path: names[k], Metrics: item.Metrics, Failed: item.Failed}
-		if names[k] != "" {
+		if !item.URI.IsZero() {
 			entry.URI = item.URI.String()
 		}
 		m.Items = append(m.Items, entry)

@@ -21,6 +21,7 @@ type Task struct {
 	Types          *steps.Types           `json:"types"` // those of its ports: what content checks go by
 	Inputs         []Input                `json:"inputs,omitempty"`
 	Params         map[string]steps.Value `json:"params,omitempty"`
+	Keep           []steps.Threshold      `json:"keep,omitempty"` // what stays of what it gives
 }
 
 // Input is what one input port is given.
@@ -39,11 +40,12 @@ type Maker struct {
 	Implementation string                 `json:"implementation"`
 	Params         map[string]steps.Value `json:"params,omitempty"`  // those that are set, defaults included
 	Metrics        []steps.Metric         `json:"metrics,omitempty"` // what the step measures
+	Keep           []steps.Threshold      `json:"keep,omitempty"`    // what stays of what it gives
 }
 
-// Item is one value of an input port. One that failed upstream has no URI;
-// only a port that takes many can hold such items, and the command sees them
-// in the manifest.
+// Item is one value of an input port. One that failed or was filtered upstream
+// is not staged; only a port that takes many can hold such items, and the
+// command sees them in the manifest.
 type Item struct {
 	Index   uris.Index         `json:"index,omitempty"`
 	URI     uris.URI           `json:"uri,omitzero"`
@@ -54,11 +56,17 @@ type Item struct {
 	Failed  *ItemFailure       `json:"failed,omitempty"`
 }
 
-// ItemFailure says where and why an item failed upstream.
+// ItemFailure says where and why an item failed, or was filtered, upstream.
 type ItemFailure struct {
-	Node    string            `json:"node"`
-	Code    steps.FailureCode `json:"code"`
-	Message string            `json:"message"`
+	Node            string            `json:"node"`
+	Code            steps.FailureCode `json:"code"`
+	Message         string            `json:"message"`
+	*steps.Filtered                   // of code filtered: by what
+}
+
+// FilteredAt is the failure of an item that a node's filter left out.
+func FilteredAt(node string, f *steps.Filtered) *ItemFailure {
+	return &ItemFailure{Node: node, Code: steps.FailFiltered, Message: f.Sentence(), Filtered: f}
 }
 
 // Manifest is the file that $(inputs.x.manifest) names: every item of the
@@ -72,8 +80,8 @@ type Manifest struct {
 // ManifestItem is one item as the command sees it.
 type ManifestItem struct {
 	Index   uris.Index         `json:"index"`
-	Path    string             `json:"path,omitempty"` // absolute path of the staged file; empty when failed
-	URI     string             `json:"uri,omitempty"`
+	Path    string             `json:"path,omitempty"` // absolute path of the staged file; empty when it failed or was filtered
+	URI     string             `json:"uri,omitempty"`  // empty when there is no such object; what was filtered has one
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 	Failed  *ItemFailure       `json:"failed,omitempty"`
 }

@@ -33,6 +33,7 @@ type Options struct {
 	Store    *uris.Store   // required
 	WorkDir  string        // attempts' private folders are made below it; required
 	Self     string        // what the command "ligase" means, a path or a name on PATH; empty: os.Executable
+	Adapters string        // what "ligase adapt" means, a path; empty: Self
 	Path     string        // PATH for commands; empty: the process's own
 	Version  string        // of this program, for the commit record
 	MaxLog   int64         // bytes of log kept per attempt: the first and the last halves; 0: 8 MiB

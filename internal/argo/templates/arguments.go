@@ -1,8 +1,13 @@
 package templates
 
 import (
+	"encoding/json"
+	"strconv"
+
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
 )
 
 // Arguments are the names of the arguments that a tool's template takes besides
@@ -29,6 +34,46 @@ func ArgumentsOf(c *pipelines.Compiled) Arguments {
 		}
 	}
 	return a
+}
+
+// Skipped is how the argument [SkipParameter] lists a task.
+func Skipped(index uris.Index, filtered bool) string {
+	if filtered {
+		return "!" + string(index)
+	}
+	return string(index)
+}
+
+// Reused is what the argument [ReuseParameter] says of a task: by
+// [LeftParameter] which items were filtered, and by port how many there are.
+type Reused map[string]any
+
+// ReuseOf makes it of a commit record.
+func ReuseOf(step *steps.Step, result *steps.Result) (Reused, error) {
+	said := Reused{}
+	for i := range step.Outputs {
+		port := &step.Outputs[i]
+		if !port.Many {
+			continue
+		}
+		objects := result.Outputs[port.Name]
+		said[port.Name] = len(objects)
+		var left []string
+		for k := range objects {
+			if objects[k].Filtered != nil {
+				left = append(left, strconv.Itoa(k))
+			}
+		}
+		if left == nil {
+			continue
+		}
+		list, err := json.Marshal(left)
+		if err != nil {
+			return nil, err
+		}
+		said[LeftParameter(port.Name)] = string(list)
+	}
+	return said, nil
 }
 
 // opensAny reports whether some lane works through what a node gives.

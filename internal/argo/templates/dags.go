@@ -15,7 +15,7 @@ import (
 const (
 	endTemplate   = "end"   // does nothing, and succeeds
 	countTemplate = "items" // the pod that counts the items of a port
-	countOutput   = "count" // its output
+	countOutput   = "count" // its output, beside LeftOutput, which lists those that were filtered
 )
 
 // arguments are what Workflows of the template are given, or its own.
@@ -124,7 +124,7 @@ func (t *tree) dagTask(l *lane, k *task) (wfv1.DAGTask, error) {
 		argue("index", "{{item}}")
 		for _, node := range k.lane.needs {
 			if t.home[node] == l {
-				argue(hasParameter(node), tag(l.there(t.holder(l, node))))
+				argue(hasParameter(node), tag(t.there(l, node)))
 			} else {
 				argue(hasParameter(node), "{{inputs.parameters."+hasParameter(node)+"}}")
 			}
@@ -205,9 +205,10 @@ func counting(o Options) wfv1.Template {
 	t := wfv1.Template{
 		Name:   countTemplate,
 		Inputs: wfv1.Inputs{Parameters: []wfv1.Parameter{{Name: "node"}, {Name: "port"}, {Name: "index"}}},
-		Outputs: wfv1.Outputs{Parameters: []wfv1.Parameter{{
-			Name: countOutput, ValueFrom: &wfv1.ValueFrom{Path: home + "/out/" + countOutput},
-		}}},
+		Outputs: wfv1.Outputs{Parameters: []wfv1.Parameter{
+			{Name: countOutput, ValueFrom: &wfv1.ValueFrom{Path: home + "/out/" + countOutput}},
+			{Name: LeftOutput, ValueFrom: &wfv1.ValueFrom{Path: home + "/out/" + LeftOutput}},
+		}},
 		Metadata: wfv1.Metadata{Labels: map[string]string{"app.kubernetes.io/managed-by": "ligase"}},
 		Container: &corev1.Container{
 			Image: o.WorkerImage, Command: []string{workerHere},

@@ -25,18 +25,28 @@ func (l *lane) index() string {
 // committed says that a node's task of a lane's index has committed in an
 // earlier try at the run. The list is searched as text: that takes no time to
 // speak of, however many lanes ask.
-func (l *lane) committed(node string) string {
-	quoted := `'""'`
+func (l *lane) committed(node string) string { return l.listed(node, "") }
+
+// left says that it has, and that all that it gave was filtered.
+func (l *lane) left(node string) string { return l.listed(node, "!") }
+
+func (l *lane) listed(node, mark string) string {
+	quoted := fmt.Sprintf(`'"%s"'`, mark)
 	if l.outer != nil {
-		quoted = `'"' + inputs.parameters.index + '"'`
+		quoted = fmt.Sprintf(`'"%s' + inputs.parameters.index + '"'`, mark)
 	}
 	return fmt.Sprintf("workflow.parameters['%s'] contains (%s)", SkipParameter(node), quoted)
 }
 
 // there says that what a node of the lane gives came to be, now or in an
-// earlier try.
-func (l *lane) there(k *task) string {
-	return fmt.Sprintf("(tasks['%s'].status == 'Succeeded' || %s)", k.name, l.committed(k.node))
+// earlier try, and is to be taken.
+func (t *tree) there(l *lane, node string) string {
+	name := t.holder(l, node).name
+	now := fmt.Sprintf("tasks['%s'].status == 'Succeeded'", name)
+	if t.filters(node) {
+		now += fmt.Sprintf(" && tasks['%s']?.outputs?.parameters?.['%s'] != 'true'", name, LeftOutput)
+	}
+	return fmt.Sprintf("(%s || %s)", now, l.committed(node))
 }
 
 // handed says the same of a node of an outer lane.
@@ -52,13 +62,16 @@ func hasParameter(node string) string { return "has-" + parameterName(node) }
 // that it takes an item of is missing.
 func (t *tree) when(l *lane, k *task) string {
 	conditions := []string{"!(" + l.committed(k.node) + ")"}
+	if t.filters(k.node) {
+		conditions = append(conditions, "!("+l.left(k.node)+")")
+	}
 	for _, need := range t.needs(t.compiled.Node(k.node)) {
 		if !need.item || !t.mayMiss[need.node] {
 			continue
 		}
 		switch home := t.home[need.node]; {
 		case home == l:
-			conditions = append(conditions, l.there(t.holder(l, need.node)))
+			conditions = append(conditions, t.there(l, need.node))
 		case home.holds(l):
 			conditions = append(conditions, handed(need.node))
 		}
@@ -72,7 +85,21 @@ func (t *tree) items(l, in *lane) string {
 	if l.outer != nil {
 		prefix = "inputs.parameters.index + '.' + "
 	}
-	return tag(fmt.Sprintf("toJson(map(0..(%s - 1), %sstring(#)))", t.howMany(l, in.opener), prefix))
+	numbers := fmt.Sprintf("0..(%s - 1)", t.howMany(l, in.opener))
+	if t.filtersItems(in.opener) {
+		numbers = fmt.Sprintf(`filter(%s, !(%s contains ('"' + string(#) + '"')))`, numbers, t.leftOf(l, in.opener))
+	}
+	return tag(fmt.Sprintf("toJson(map(%s, %sstring(#)))", numbers, prefix))
+}
+
+// leftOf lists the items of a scatter that were filtered, as JSON. The list is
+// searched as text, like those of what has committed.
+func (t *tree) leftOf(l *lane, opener dag.Endpoint) string {
+	if t.home[opener.Node] != l {
+		return fmt.Sprintf("(tasks['%s']?.outputs?.parameters?.['%s'] ?? '')", t.counter(l, opener).name, LeftOutput)
+	}
+	return fmt.Sprintf("(%s ? (fromJSON(workflow.parameters['%s'])[%s]['%s'] ?? '') : (tasks['%s']?.outputs?.parameters?.['%s'] ?? ''))",
+		l.committed(opener.Node), ReuseParameter(opener.Node), l.index(), LeftParameter(opener.Port), t.holder(l, opener.Node).name, LeftParameter(opener.Port))
 }
 
 // howMany is how many items there are of a scatter. A task that says nothing

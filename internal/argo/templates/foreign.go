@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -82,10 +83,8 @@ func (f *foreign) main() wfv1.Template {
 	for k := range f.attempts {
 		t.DAG.Tasks = append(t.DAG.Tasks, f.attempt(k)...)
 	}
-	for i := range f.step.Outputs {
-		if port := &f.step.Outputs[i]; port.Many {
-			t.Outputs.Parameters = append(t.Outputs.Parameters, wfv1.Parameter{Name: CountParameter(port.Name), ValueFrom: f.count(port.Name)})
-		}
+	for _, output := range said(f.step) {
+		t.Outputs.Parameters = append(t.Outputs.Parameters, wfv1.Parameter{Name: output.Name, ValueFrom: f.output(output.Name)})
 	}
 	return t
 }
@@ -143,15 +142,14 @@ func (f *foreign) outcomeOf(task string) string {
 	return fmt.Sprintf("{{=tasks['%s'] == nil ? nil : (%s)}}", task, known)
 }
 
-// count says how many values of a port there are: of the attempt that was not
-// followed by another.
-func (f *foreign) count(port string) *wfv1.ValueFrom {
+// output is what a worker said of the attempt that was not followed by another.
+func (f *foreign) output(name string) *wfv1.ValueFrom {
 	of := func(k int) string {
-		return fmt.Sprintf("tasks['collect-%d'].outputs.parameters['%s']", k, CountParameter(port))
+		return fmt.Sprintf("tasks['collect-%d'].outputs.parameters['%s']", k, name)
 	}
 	last := f.attempts - 1
 	if last == 0 {
-		return &wfv1.ValueFrom{Parameter: fmt.Sprintf("{{tasks.collect-0.outputs.parameters.%s}}", CountParameter(port))}
+		return &wfv1.ValueFrom{Parameter: fmt.Sprintf("{{tasks.collect-0.outputs.parameters.%s}}", name)}
 	}
 	expression := of(last)
 	for k := last - 1; k >= 0; k-- {
@@ -195,12 +193,15 @@ func (f *foreign) collect() wfv1.Template {
 		t.Inputs.Artifacts = append(t.Inputs.Artifacts, wfv1.Artifact{Name: name, Path: artifactsFolder + "/" + name, Optional: true})
 	}
 	t.Outputs.Parameters = append(t.Outputs.Parameters, wfv1.Parameter{Name: again, ValueFrom: &wfv1.ValueFrom{Path: home + "/out/" + again}})
-	for i := range f.step.Outputs {
-		if port := &f.step.Outputs[i]; port.Many {
-			t.Outputs.Parameters = append(t.Outputs.Parameters, wfv1.Parameter{
-				Name: CountParameter(port.Name), ValueFrom: &wfv1.ValueFrom{Path: home + "/out/count-" + port.Name, Default: wfv1.AnyStringPtr("0")},
-			})
+	for _, output := range said(f.step) {
+		// It may fail before it can say anything.
+		switch {
+		case strings.HasPrefix(output.Name, CountParameter("")):
+			output.ValueFrom.Default = wfv1.AnyStringPtr("0")
+		case strings.HasPrefix(output.Name, LeftParameter("")):
+			output.ValueFrom.Default = wfv1.AnyStringPtr("[]")
 		}
+		t.Outputs.Parameters = append(t.Outputs.Parameters, output)
 	}
 	return t
 }

@@ -58,15 +58,24 @@ const (
 
 // SkipParameter is the argument that lists which of a node's tasks have
 // committed, by index, as JSON without spaces: [""] of a node that is not
-// scattered.
+// scattered. Of one whose outputs were filtered the index follows a "!".
 func SkipParameter(node string) string { return "skip-" + parameterName(node) }
 
 // ReuseParameter is the argument that says what a node's committed tasks have
-// given: a JSON object, from index to port to number of items.
+// given: a JSON object, from index to port to number of items, and from
+// [LeftParameter] of the port to which of them were filtered.
 func ReuseParameter(node string) string { return "reuse-" + parameterName(node) }
 
 // CountParameter is the argument that says how many values an input was given.
 func CountParameter(input string) string { return "count-" + input }
+
+// LeftOutput is the output of a pod that says, with "true", that all that its
+// task gave was filtered.
+const LeftOutput = "left"
+
+// LeftParameter is the output that lists which items of a port were filtered,
+// as JSON without spaces: ["1","5"].
+func LeftParameter(port string) string { return LeftOutput + "-" + port }
 
 // parameterName is a node's id where Argo takes no dots. Names hold no dash,
 // so no two nodes meet.

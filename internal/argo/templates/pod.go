@@ -89,16 +89,26 @@ func podTemplate(c *pipelines.Compiled, o Options) (*wfv1.Template, error) {
 		RetryStrategy:         retries(impl.Retries),
 		ActiveDeadlineSeconds: &deadline,
 	}
-	for i := range step.Outputs {
-		if port := &step.Outputs[i]; port.Many {
-			t.Outputs.Parameters = append(t.Outputs.Parameters, wfv1.Parameter{
-				Name:      CountParameter(port.Name),
-				ValueFrom: &wfv1.ValueFrom{Path: home + "/out/count-" + port.Name},
-			})
-		}
-	}
+	t.Outputs.Parameters = said(step)
 	confine(t, o, impl.Resources.Disk)
 	return t, nil
+}
+
+// said are the outputs by which a worker's pod says what came of its task. One
+// that must say how many there are is not to be taken for one that said none.
+func said(step *steps.Step) []wfv1.Parameter {
+	out := func(name string) wfv1.Parameter {
+		return wfv1.Parameter{Name: name, ValueFrom: &wfv1.ValueFrom{Path: home + "/out/" + name}}
+	}
+	left := out(LeftOutput)
+	left.ValueFrom.Default = wfv1.AnyStringPtr("false")
+	list := []wfv1.Parameter{left}
+	for i := range step.Outputs {
+		if port := &step.Outputs[i]; port.Many {
+			list = append(list, out(CountParameter(port.Name)), out(LeftParameter(port.Name)))
+		}
+	}
+	return list
 }
 
 // imageOf is the image that an implementation runs in.

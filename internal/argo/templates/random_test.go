@@ -14,6 +14,7 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 
 	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
@@ -89,6 +90,10 @@ func randomPipeline(t *testing.T, r *rand.Rand, types *steps.Types) (*pipelines.
 		Types:  types, Steps: map[string]*steps.Step{},
 	}
 	given := map[string]int{"list": r.IntN(4)}
+	one, err := steps.NewValue(1.0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	values := []dag.Endpoint{{Port: "one"}, {Port: "list"}}
 	var order []*pipelines.CompiledNode
 	begin := func(id string) (*pipelines.CompiledNode, *steps.Step) {
@@ -137,6 +142,12 @@ func randomPipeline(t *testing.T, r *rand.Rand, types *steps.Types) (*pipelines.
 			out.Optional = r.IntN(6) == 0
 			step.Outputs = append(step.Outputs, out)
 			values = append(values, dag.Endpoint{Node: n.ID, Port: out.Name})
+			if out.Many && r.IntN(2) == 0 {
+				n.Keep = append(n.Keep, pipelines.CompiledKeep{Port: out.Name, Metric: "m", Min: &pipelines.Param{Value: &one}})
+			}
+		}
+		if r.IntN(5) == 0 {
+			n.Keep = append(n.Keep, pipelines.CompiledKeep{Metric: "m", Min: &pipelines.Param{Value: &one}})
 		}
 	}
 	for i, e := range values[2:] {
@@ -164,27 +175,43 @@ func randomPipeline(t *testing.T, r *rand.Rand, types *steps.Types) (*pipelines.
 	return c, given
 }
 
-// world decides how a task ends, from its name alone.
-func world(seed uint64, step *steps.Step, task dag.Task) (counts map[string]int, fails bool) {
+// world decides how a task ends, from its name alone: with a commit record, or
+// none when it fails.
+func world(seed uint64, n *pipelines.CompiledNode, step *steps.Step, task dag.Task) *steps.Result {
 	roll := func(what string, below uint64) uint64 {
 		h := fnv.New64a()
 		fmt.Fprintf(h, "%d %s %s", seed, task, what)
 		return h.Sum64() >> 20 % below
 	}
 	if roll("fails", 8) == 0 {
-		return nil, true
+		return nil
 	}
-	counts = map[string]int{}
+	result := &steps.Result{Outputs: map[string][]steps.Object{}}
 	for _, p := range step.Outputs {
+		count := 1
 		switch {
 		case p.Many:
-			counts[p.Name] = int(roll(p.Name, 4))
+			count = int(roll(p.Name, 4))
 		case p.Optional:
-			counts[p.Name] = int(roll(p.Name, 2))
+			count = int(roll(p.Name, 2))
+		}
+		result.Outputs[p.Name] = make([]steps.Object, count)
+	}
+	for _, k := range n.Keep {
+		if k.Port == "" && roll("is filtered", 4) == 0 {
+			result.Filtered = &steps.Filtered{Metric: k.Metric}
+		}
+		for i := range result.Outputs[k.Port] {
+			if roll(fmt.Sprint(k.Port, " filters ", i), 3) == 0 {
+				result.Outputs[k.Port][i].Filtered = &steps.Filtered{Metric: k.Metric}
+			}
 		}
 	}
-	return counts, false
+	return result
 }
+
+// committed are commit records.
+type committed map[dag.Task]*steps.Result
 
 // story follows a simulated run with a Frontier, and objects to every pod that
 // it would not start.
@@ -193,15 +220,15 @@ type story struct {
 	seed     uint64
 	tree     *tree
 	frontier *dag.Frontier
-	state    map[dag.Task]string         // ready, starved, skipped, or ended
-	gave     map[dag.Task]map[string]int // of those that committed
-	before   map[dag.Task]map[string]int // committed in an earlier try
+	state    map[dag.Task]string // ready, starved, skipped, or ended
+	gave     committed
+	before   committed // in an earlier try
 	pods     int
 	inVain   int // pods that find out that they have nothing to do
 }
 
-func newStory(t *testing.T, seed uint64, c *pipelines.Compiled, given map[string]int, before map[dag.Task]map[string]int) *story {
-	s := &story{t: t, seed: seed, tree: newTree(c), state: map[dag.Task]string{}, gave: map[dag.Task]map[string]int{}, before: before}
+func newStory(t *testing.T, seed uint64, c *pipelines.Compiled, given map[string]int, before committed) *story {
+	s := &story{t: t, seed: seed, tree: newTree(c), state: map[dag.Task]string{}, gave: committed{}, before: before}
 	f, change := c.Graph().NewFrontier(given)
 	s.frontier = f
 	s.note(change)
@@ -225,21 +252,22 @@ func (s *story) note(c dag.Change) {
 		s.state[task] = "ready"
 	}
 	for _, task := range c.Ready {
-		if counts, did := s.before[task]; did {
-			s.end(task, counts, false)
+		if result := s.before[task]; result != nil {
+			s.end(task, result)
 		}
 	}
 }
 
-func (s *story) end(task dag.Task, counts map[string]int, fails bool) {
+func (s *story) end(task dag.Task, result *steps.Result) {
 	s.t.Helper()
 	var c dag.Change
 	var err error
-	if fails {
+	if result == nil {
 		c, err = s.frontier.Fail(task)
 	} else {
-		s.gave[task] = counts
-		c, err = s.frontier.Succeed(task, counts)
+		s.gave[task] = result
+		_, counts, left := tasks.Keep(s.tree.compiled.StepOf(task.Node), result)
+		c, err = s.frontier.SucceedBut(task, counts, left)
 	}
 	if err != nil {
 		s.fatalf("%v", err)
@@ -253,27 +281,27 @@ func (s *story) pod(node, index string) podEnd {
 	task := dag.Task{Node: node, Index: uris.Index(index)}
 	step := s.tree.compiled.StepOf(node)
 	s.pods++
-	outputs := func(counts map[string]int) map[string]string {
-		out := map[string]string{}
+	outputs := func(result *steps.Result) map[string]string {
+		out := map[string]string{LeftOutput: strconv.FormatBool(result != nil && result.Filtered != nil)}
 		for _, p := range step.Outputs {
 			if p.Many {
-				out[CountParameter(p.Name)] = strconv.Itoa(counts[p.Name])
+				out[CountParameter(p.Name)], out[LeftParameter(p.Name)] = items(result, p.Name)
 			}
 		}
 		return out
 	}
-	counts, fails := world(s.seed, step, task)
+	result := world(s.seed, s.tree.compiled.Node(node), step, task)
 	if s.state[task] == "starved" {
 		s.state[task] = "ended"
 		return podEnd{failed: true}
 	}
 	if s.frontier.Aborted() { // nothing that happens now counts
-		return podEnd{failed: fails, outputs: outputs(counts)}
+		return podEnd{failed: result == nil, outputs: outputs(result)}
 	}
 	switch s.state[task] {
 	case "ready":
-		s.end(task, counts, fails)
-		return podEnd{failed: fails, outputs: outputs(counts)}
+		s.end(task, result)
+		return podEnd{failed: result == nil, outputs: outputs(result)}
 	case "skipped":
 		if !s.beside(node) {
 			s.fatalf("a pod was started for %s, which was to be left out", task)
@@ -299,8 +327,27 @@ func (s *story) beside(node string) bool {
 	return false
 }
 
-func (s *story) count(node, port, index string) string {
-	return strconv.Itoa(s.gave[dag.Task{Node: node, Index: uris.Index(index)}][port])
+func (s *story) count(node, port, index string) (string, string) {
+	return items(s.gave[dag.Task{Node: node, Index: uris.Index(index)}], port)
+}
+
+// items is what a worker says of how many items there are, and which of them
+// were filtered.
+func items(result *steps.Result, port string) (count, left string) {
+	if result == nil || result.Filtered != nil {
+		return "0", "[]"
+	}
+	list := []string{}
+	for i, o := range result.Outputs[port] {
+		if o.Filtered != nil {
+			list = append(list, strconv.Itoa(i))
+		}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		panic(err)
+	}
+	return strconv.Itoa(len(result.Outputs[port])), string(text)
 }
 
 // finish checks how the run ended.
@@ -326,7 +373,7 @@ func (s *story) finish(root *wfNode, err error) {
 }
 
 // reuse is the arguments of a try after tasks have committed.
-func reuse(c *pipelines.Compiled, given map[string]int, committed map[dag.Task]map[string]int) map[string]string {
+func reuse(c *pipelines.Compiled, given map[string]int, before committed) map[string]string {
 	a := ArgumentsOf(c)
 	out := map[string]string{}
 	for in, name := range a.Count {
@@ -340,12 +387,17 @@ func reuse(c *pipelines.Compiled, given map[string]int, committed map[dag.Task]m
 		out[name] = string(data)
 	}
 	for node, name := range a.Skip {
-		indexes, counts := []string{}, map[string]map[string]int{}
-		for task, n := range committed {
-			if task.Node == node {
-				indexes = append(indexes, string(task.Index))
-				counts[string(task.Index)] = n
+		indexes, counts := []string{}, map[string]Reused{}
+		for task, result := range before {
+			if task.Node != node {
+				continue
 			}
+			indexes = append(indexes, Skipped(task.Index, result.Filtered != nil))
+			reused, err := ReuseOf(c.StepOf(node), result)
+			if err != nil {
+				panic(err)
+			}
+			counts[string(task.Index)] = reused
 		}
 		slices.Sort(indexes)
 		write(name, indexes)
@@ -372,7 +424,7 @@ func TestTemplatesRunWhatTheFrontierRuns(t *testing.T) {
 	if testing.Short() {
 		graphs = 100
 	}
-	var pods, inVain, aborted, again, stages, deep, skipped int
+	var pods, inVain, aborted, again, stages, deep, skipped, filtered, left int
 	for seed := uint64(1); seed <= graphs; seed++ {
 		r := rand.New(rand.NewPCG(seed, 11))
 		c, given := randomPipeline(t, r, types)
@@ -388,7 +440,7 @@ func TestTemplatesRunWhatTheFrontierRuns(t *testing.T) {
 		if slices.ContainsFunc(pipeline.Spec.Templates, func(t wfv1.Template) bool { return t.Name == countTemplate }) {
 			stages++
 		}
-		before := map[dag.Task]map[string]int{}
+		before := committed{}
 		for try := range 3 {
 			s := newStory(t, seed, c, given, before)
 			run := newSimulation(pipeline, templates, reuse(c, given, before), r)
@@ -406,6 +458,14 @@ func TestTemplatesRunWhatTheFrontierRuns(t *testing.T) {
 			if try > 0 {
 				again += len(before)
 			}
+			for _, result := range s.gave {
+				if result.Filtered != nil {
+					filtered++
+				}
+				for _, objects := range result.Outputs {
+					left += len(slices.DeleteFunc(slices.Clone(objects), func(o steps.Object) bool { return o.Filtered == nil }))
+				}
+			}
 			// The next try finds some of what this one committed, and what was
 			// committed before it.
 			next := maps.Clone(before)
@@ -417,11 +477,11 @@ func TestTemplatesRunWhatTheFrontierRuns(t *testing.T) {
 			before = next
 		}
 	}
-	t.Logf("%d pipelines, %d pods, %d in vain, %d skipped, %d aborted, %d tasks reused, %d with items counted, %d deep", graphs, pods, inVain, skipped, aborted, again, stages, deep)
+	t.Logf("%d pipelines, %d pods, %d in vain, %d skipped, %d filtered and %d items, %d aborted, %d tasks reused, %d with items counted, %d deep", graphs, pods, inVain, skipped, filtered, left, aborted, again, stages, deep)
 	if testing.Short() {
 		return
 	}
-	if pods < 3000 || skipped < 200 || aborted < 50 || again < 1000 || stages < 10 || deep < 3 || inVain < 5 {
+	if pods < 3000 || skipped < 200 || filtered < 100 || left < 200 || aborted < 50 || again < 1000 || stages < 10 || deep < 3 || inVain < 5 {
 		t.Error("the pipelines miss what they should try")
 	}
 }

@@ -21,7 +21,7 @@ type simulation struct {
 	templates map[string]*wfv1.Template
 	globals   common.Parameters
 	pod       func(node, index string) podEnd
-	count     func(node, port, index string) string
+	count     func(node, port, index string) (count, left string)
 	random    *rand.Rand
 }
 
@@ -61,7 +61,8 @@ func (s *simulation) execute(name, templateName string, arguments wfv1.Arguments
 	given := func(name string) string { return t.Inputs.GetParameterByName(name).Value.String() }
 	n := leaf(name, wfv1.NodeSucceeded, nil)
 	if templateName == countTemplate {
-		n.outputs = map[string]string{countOutput: s.count(given("node"), given("port"), given("index"))}
+		count, left := s.count(given("node"), given("port"), given("index"))
+		n.outputs = map[string]string{countOutput: count, LeftOutput: left}
 		return n, nil
 	}
 	end := s.pod(given("node"), given("index"))

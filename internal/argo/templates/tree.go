@@ -82,12 +82,20 @@ func (t *tree) place(n *pipelines.CompiledNode) {
 	}
 	t.home[n.ID] = at
 	at.add(&task{name: t.names.name(n.ID), node: n.ID}, t.before(at, needs, nil))
-	t.mayMiss[n.ID] = n.ContinueOnFailure
+	t.mayMiss[n.ID] = n.ContinueOnFailure || t.filters(n.ID)
 	for _, need := range needs {
 		if need.item && t.mayMiss[need.node] {
 			t.mayMiss[n.ID] = true
 		}
 	}
+}
+
+// filters reports whether what tasks of a node give may be filtered.
+func (t *tree) filters(node string) bool { return t.graph.Node(node).Filters.Task }
+
+// filtersItems is the same of items that it gives on a port.
+func (t *tree) filtersItems(e dag.Endpoint) bool {
+	return e.Node != "" && slices.Contains(t.graph.Node(e.Node).Filters.Ports, e.Port)
 }
 
 // needs lists what a node waits for, each once: whose items it takes, what it

@@ -275,6 +275,30 @@ func testOutcomes(t *testing.T, l *Lab) {
 				"upper 0 skipped", "upper 1 skipped", "upper 2 skipped"},
 			Progress: runs.Progress{Done: 8, Total: 8, Failed: 4, Skipped: 3},
 		}},
+		{"some are filtered", runs.SubmitRequest{Tool: "sifted"}, outcome{
+			State: runs.Succeeded,
+			Outputs: map[string][]string{
+				"graded": {"2\n", "3\n", "4\n"}, "next": {"3\n", "4\n"}, "out": {"3\n", "4\n"},
+				"tally": {strings.Join([]string{
+					"index:0", "node:graded", "code:filtered", "metric:grade", "value:1", "threshold:2",
+					"index:1", "sum:3", "index:2", "sum:4",
+					"index:3", "sum:5", "node:next", "code:filtered", "metric:sum", "value:5", "threshold:4", "",
+				}, "\n")},
+			},
+			Tasks: []string{"graded succeeded", "next 0 skipped", "next 1 succeeded", "next 2 succeeded", "next 3 succeeded",
+				"tally succeeded", "upper 0 skipped", "upper 1 succeeded", "upper 2 succeeded", "upper 3 skipped"},
+			Progress: runs.Progress{Done: 10, Total: 10, Skipped: 3}, Exit: -1,
+		}},
+		{"all are filtered", runs.SubmitRequest{Tool: "sifted", Params: map[string]any{"least": 9}}, outcome{
+			State: runs.Succeeded,
+			Outputs: map[string][]string{"tally": {"index:0\nnode:graded\ncode:filtered\nmetric:grade\nvalue:1\nthreshold:9\n" +
+				"index:1\nnode:graded\ncode:filtered\nmetric:grade\nvalue:2\nthreshold:9\n" +
+				"index:2\nnode:graded\ncode:filtered\nmetric:grade\nvalue:3\nthreshold:9\n" +
+				"index:3\nnode:graded\ncode:filtered\nmetric:grade\nvalue:4\nthreshold:9\n"}},
+			Tasks: []string{"graded succeeded", "next 0 skipped", "next 1 skipped", "next 2 skipped", "next 3 skipped",
+				"tally succeeded", "upper 0 skipped", "upper 1 skipped", "upper 2 skipped", "upper 3 skipped"},
+			Progress: runs.Progress{Done: 10, Total: 10, Skipped: 8}, Exit: -1,
+		}},
 		{"exit code", runs.SubmitRequest{Tool: "picky", Params: map[string]any{"word": "no"},
 			Inputs: map[string][]runs.InputValue{"in": {{Inline: []byte("no\n"), Name: "in.txt"}}}}, outcome{
 			State: runs.Failed, Code: steps.FailExit, Node: "picky", Exit: 7, InLog: "found no, giving up",

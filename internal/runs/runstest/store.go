@@ -335,6 +335,23 @@ func testOutputs(t *testing.T, s *storeTest) {
 		t.Errorf("of a port: %+v, %v", some, err)
 	}
 
+	// What was filtered is none of the outputs, but is known for what it is.
+	item, whole := committed(run, "sieve", "", "items", base+"sieve/items/0.txt", base+"sieve/items/1.txt"), committed(run, "sieve", "3", "out", base+"sieve/3/out.txt")
+	item.Task.Result.Outputs["items"][0].Filtered = &steps.Filtered{Metric: "x", Value: 1, Threshold: 2, Bound: steps.LowerBound}
+	whole.Task.Result.Filtered = &steps.Filtered{Metric: "x", Value: 1, Threshold: 2, Bound: steps.LowerBound}
+	s.apply(t, item, whole)
+	stayed, err := s.Outputs(t.Context(), run.ID, runs.OutputFilter{Node: "sieve"})
+	if err != nil || stayed.Total != 1 || stayed.Outputs[0].Item != 1 {
+		t.Errorf("of what stayed: %+v, %v", stayed, err)
+	}
+	filtered, err := s.Outputs(t.Context(), run.ID, runs.OutputFilter{Filtered: true, Limit: 1})
+	if err != nil || filtered.Total != 2 || len(filtered.Outputs) != 1 || filtered.Next == "" {
+		t.Errorf("of what was filtered: %+v, %v", filtered, err)
+	}
+	if ref, err := s.Output(t.Context(), "a", uris.MustParse(base+"sieve/3/out.txt")); err != nil || ref.Object.Type != "test.text" {
+		t.Errorf("filtered, by URI: %+v, %v", ref, err)
+	}
+
 	u := uris.MustParse(base + "split/items/1.txt")
 	ref, err := s.Output(t.Context(), "a", u)
 	if err != nil || ref.RunID != run.ID || ref.Node != "split" || ref.Port != "items" || ref.Item != 1 || ref.Object.URI != u {

@@ -1,4 +1,4 @@
-package baseline
+package compare
 
 // align pairs the positions of two sequences by their global alignment with
 // affine gaps (Needleman & Wunsch 1970; Gotoh 1982) under BLOSUM62 (Henikoff

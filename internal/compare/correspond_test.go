@@ -1,11 +1,23 @@
-package baseline
+package compare
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/ligase-bio/ligase/internal/mol"
+	"github.com/ligase-bio/ligase/internal/tool"
 )
+
+const ubiquitinSequence = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
+
+func ubiquitin(t *testing.T) *mol.Structure {
+	t.Helper()
+	s, err := tool.ReadStructure("../mol/testdata/1ubq.pdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // traced is a structure of CA atoms along a wave, one chain a sequence,
 // numbered from the number given.
@@ -42,32 +54,32 @@ func TestCorrespond(t *testing.T) {
 		pairs            int
 		firstModel       int // number of the model's first paired residue
 	}{
-		{"the same", traced(1, u), traced(1, u), matchNumbers, 76, 1},
-		{"another chain id", renamed(traced(1, u), "B"), traced(1, u), matchNumbers, 76, 1},
-		{"a designed sequence, numbered the same", traced(1, designed), traced(1, u), matchNumbers, 76, 1},
-		{"a designed sequence on a backbone of glycine", traced(1, designed), traced(1, glycine), matchNumbers, 76, 1},
-		{"a designed sequence, numbered from 1", traced(1, designed), traced(27, u), matchPositions, 76, 1},
-		{"the same sequence, numbered from 1", traced(1, u), traced(27, u), matchAlignment, 76, 1},
-		{"a truncated model with its numbers", traced(11, u[10:60]), traced(1, u), matchNumbers, 50, 11},
-		{"a truncated model, numbered from 1", traced(1, u[10:60]), traced(1, u), matchAlignment, 50, 1},
-		{"the same length, but shifted", traced(5, u[4:74]), traced(1, u[:70]), matchNumbers, 66, 5},
-		{"the same length, but shifted and numbered from 1", traced(1, u[4:74]), traced(1, u[:70]), matchAlignment, 66, 1},
-		{"a loop left out, numbered from 1", traced(1, u[:30]+u[40:]), traced(1, u), matchAlignment, 66, 1},
-		{"two chains", traced(1, u, other), traced(1, u, other), matchNumbers, 76 + 52, 1},
-		{"two chains in other words", traced(1, designed, other), traced(100, u, other), matchPositions, 76 + 52, 1},
-		{"one chain of two", traced(1, u), traced(1, u, other), matchNumbers, 76, 1},
-		{"another sequence with the same numbers", traced(1, other), traced(1, u), matchNumbers, 52, 1},
+		{"the same", traced(1, u), traced(1, u), Numbers, 76, 1},
+		{"another chain id", renamed(traced(1, u), "B"), traced(1, u), Numbers, 76, 1},
+		{"a designed sequence, numbered the same", traced(1, designed), traced(1, u), Numbers, 76, 1},
+		{"a designed sequence on a backbone of glycine", traced(1, designed), traced(1, glycine), Numbers, 76, 1},
+		{"a designed sequence, numbered from 1", traced(1, designed), traced(27, u), Positions, 76, 1},
+		{"the same sequence, numbered from 1", traced(1, u), traced(27, u), Alignment, 76, 1},
+		{"a truncated model with its numbers", traced(11, u[10:60]), traced(1, u), Numbers, 50, 11},
+		{"a truncated model, numbered from 1", traced(1, u[10:60]), traced(1, u), Alignment, 50, 1},
+		{"the same length, but shifted", traced(5, u[4:74]), traced(1, u[:70]), Numbers, 66, 5},
+		{"the same length, but shifted and numbered from 1", traced(1, u[4:74]), traced(1, u[:70]), Alignment, 66, 1},
+		{"a loop left out, numbered from 1", traced(1, u[:30]+u[40:]), traced(1, u), Alignment, 66, 1},
+		{"two chains", traced(1, u, other), traced(1, u, other), Numbers, 76 + 52, 1},
+		{"two chains in other words", traced(1, designed, other), traced(100, u, other), Positions, 76 + 52, 1},
+		{"one chain of two", traced(1, u), traced(1, u, other), Numbers, 76, 1},
+		{"another sequence with the same numbers", traced(1, other), traced(1, u), Numbers, 52, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := correspond(test.model, test.reference, matchAuto)
+			c, err := Correspond(test.model, test.reference, Auto)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.by != test.by || len(c.pairs) != test.pairs {
-				t.Fatalf("%d pairs by %s, want %d by %s", len(c.pairs), c.by, test.pairs, test.by)
+			if c.By != test.by || len(c.Pairs) != test.pairs {
+				t.Fatalf("%d pairs by %s, want %d by %s", len(c.Pairs), c.By, test.pairs, test.by)
 			}
-			if n := c.pairs[0].model.Number; n != test.firstModel {
+			if n := c.Pairs[0].Model.Number; n != test.firstModel {
 				t.Errorf("begins with residue %d of the model, want %d", n, test.firstModel)
 			}
 		})
@@ -80,12 +92,12 @@ func TestCorrespondRefuses(t *testing.T) {
 		model, reference *mol.Structure
 		how, text        string
 	}{
-		{"nothing in common", traced(500, "AKRWYVPEHCQDWTNG"), traced(1, ubiquitinSequence), matchAuto, "It cannot be told which residues"},
-		{"no numbers in common", traced(500, ubiquitinSequence), traced(1, ubiquitinSequence), matchNumbers, "same chain and number"},
-		{"not the same length", traced(1, "AKRW"), traced(1, ubiquitinSequence), matchPositions, "differ in length"},
+		{"nothing in common", traced(500, "AKRWYVPEHCQDWTNG"), traced(1, ubiquitinSequence), Auto, "It cannot be told which residues"},
+		{"no numbers in common", traced(500, ubiquitinSequence), traced(1, ubiquitinSequence), Numbers, "same chain and number"},
+		{"not the same length", traced(1, "AKRW"), traced(1, ubiquitinSequence), Positions, "differ in length"},
 	}
 	for _, test := range tests {
-		_, err := correspond(test.model, test.reference, test.how)
+		_, err := Correspond(test.model, test.reference, test.how)
 		if err == nil || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %v", test.name, err)
 		}
@@ -126,17 +138,22 @@ func TestBLOSUM62(t *testing.T) {
 }
 
 func TestClashes(t *testing.T) {
-	if n := clashes(ubiquitin(t)); n != 0 {
+	if n := Clashes(ubiquitin(t)); n != 0 {
 		t.Errorf("%d clashes in a crystal structure", n)
 	}
 	squeezed := ubiquitin(t)
-	move(squeezed, 0, func(p mol.Vec) mol.Vec { return p.Scale(0.7) })
-	if n := clashes(squeezed); n < 100 {
+	for i := range squeezed.Chains[0].Residues {
+		for j := range squeezed.Chains[0].Residues[i].Atoms {
+			a := &squeezed.Chains[0].Residues[i].Atoms[j]
+			a.Pos = a.Pos.Scale(0.7)
+		}
+	}
+	if n := Clashes(squeezed); n < 100 {
 		t.Errorf("%d clashes in a squeezed structure", n)
 	}
 	trace := traced(1, "AAAA")
 	trace.Chains[0].Residues[3].Atoms[0].Pos = trace.Chains[0].Residues[0].Atoms[0].Pos.Add(mol.Vec{0, 0, 3.5})
-	if n := clashes(trace); n != 1 {
+	if n := Clashes(trace); n != 1 {
 		t.Errorf("%d clashes of two CA atoms 3.5 Å apart", n)
 	}
 }

@@ -1,31 +1,35 @@
-package baseline
+// Package compare says how a model and a reference of one protein compare,
+// whatever measures it: which residues correspond, what stands in the table of
+// scores, and how many atoms of a model clash.
+package compare
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/ligase-bio/ligase/internal/mol"
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // The ways to tell which residue of a model is which of the reference.
 const (
-	matchAuto      = "auto"
-	matchNumbers   = "numbers"   // chain, residue number and insertion code
-	matchPositions = "positions" // first with first, for chains of the same lengths
-	matchAlignment = "alignment" // global alignment of the sequences
+	Auto      = "auto"
+	Numbers   = "numbers"   // chain, residue number and insertion code
+	Positions = "positions" // first with first, for chains of the same lengths
+	Alignment = "alignment" // global alignment of the sequences
 )
 
-// pair is a residue of the model and the one of the reference that it stands
+// Pair is a residue of the model and the one of the reference that it stands
 // for.
-type pair struct{ model, reference *mol.Residue }
+type Pair struct{ Model, Reference *mol.Residue }
 
-// correspondence is which residues correspond, and how that was found.
-type correspondence struct {
-	by    string
-	pairs []pair
+// Correspondence is which residues correspond, and how that was found.
+type Correspondence struct {
+	By    string
+	Pairs []Pair
 }
 
-// correspond pairs the residues of two structures. In auto mode:
+// Correspond pairs the residues of two structures. In auto mode:
 //
 //  1. by numbers when those pair half of the shorter one or more and at least
 //     nine of ten pairs are the same amino acid;
@@ -40,19 +44,19 @@ type correspondence struct {
 // What fits none is refused: a score of residues that do not correspond would
 // look like one of a bad model. Structures without a sequence (all glycine, as
 // generated backbones are) pass over 1, 2 and 4.
-func correspond(model, reference *mol.Structure, how string) (correspondence, error) {
+func Correspond(model, reference *mol.Structure, how string) (Correspondence, error) {
 	chains := pairChains(model, reference)
 	switch how {
-	case matchNumbers:
-		return enough(correspondence{matchNumbers, byNumbers(chains)}, "no three residues of the model and the reference have the same chain and number; try positions or alignment")
-	case matchPositions:
+	case Numbers:
+		return enough(Correspondence{Numbers, byNumbers(chains)}, "no three residues of the model and the reference have the same chain and number; try positions or alignment")
+	case Positions:
 		pairs, same := byPositions(model, reference)
 		if !same {
-			return correspondence{}, refusef("The chains of the model (%s) and of the reference (%s) differ in length, so residues do not correspond by position; try numbers or alignment.", chainLengths(model), chainLengths(reference))
+			return Correspondence{}, tool.Refusef("The chains of the model (%s) and of the reference (%s) differ in length, so residues do not correspond by position; try numbers or alignment.", chainLengths(model), chainLengths(reference))
 		}
-		return enough(correspondence{matchPositions, pairs}, "the structures are too short")
-	case matchAlignment:
-		return enough(correspondence{matchAlignment, byAlignment(chains)}, "the sequences align over fewer, or are too long to be aligned")
+		return enough(Correspondence{Positions, pairs}, "the structures are too short")
+	case Alignment:
+		return enough(Correspondence{Alignment, byAlignment(chains)}, "the sequences align over fewer, or are too long to be aligned")
 	}
 
 	shorter := min(model.Len(), reference.Len())
@@ -60,9 +64,9 @@ func correspond(model, reference *mol.Structure, how string) (correspondence, er
 	numbers := byNumbers(chains)
 	half := len(numbers) >= 3 && 2*len(numbers) >= shorter
 	if sequenced && half && 10*identical(numbers) >= 9*len(numbers) {
-		return correspondence{matchNumbers, numbers}, nil
+		return Correspondence{Numbers, numbers}, nil
 	}
-	var aligned []pair
+	var aligned []Pair
 	alike := 0
 	if sequenced {
 		aligned = byAlignment(chains)
@@ -71,25 +75,25 @@ func correspond(model, reference *mol.Structure, how string) (correspondence, er
 	positions, sameLengths := byPositions(model, reference)
 	switch {
 	case 10*alike >= 9*shorter && len(aligned) >= 3:
-		return correspondence{matchAlignment, aligned}, nil
+		return Correspondence{Alignment, aligned}, nil
 	case len(numbers) == model.Len() && len(numbers) == reference.Len():
-		return enough(correspondence{matchNumbers, numbers}, "the structures are too short")
+		return enough(Correspondence{Numbers, numbers}, "the structures are too short")
 	case sameLengths:
-		return enough(correspondence{matchPositions, positions}, "too many lack CA atoms")
+		return enough(Correspondence{Positions, positions}, "too many lack CA atoms")
 	case 10*alike >= 3*shorter && len(aligned) >= 3:
-		return correspondence{matchAlignment, aligned}, nil
+		return Correspondence{Alignment, aligned}, nil
 	case half:
-		return correspondence{matchNumbers, numbers}, nil
+		return Correspondence{Numbers, numbers}, nil
 	}
-	return correspondence{}, refusef(
+	return Correspondence{}, tool.Refusef(
 		"It cannot be told which residues of the model (chains of %s) and the reference (%s) correspond: lengths, numbers and sequences all differ. Give a reference of the same protein.",
 		chainLengths(model), chainLengths(reference))
 }
 
 // enough refuses fewer than three pairs: no superposition follows from them.
-func enough(c correspondence, otherwise string) (correspondence, error) {
-	if len(c.pairs) < 3 {
-		return c, refusef("Scoring takes three residues with CA atoms or more in common, but %s.", otherwise)
+func enough(c Correspondence, otherwise string) (Correspondence, error) {
+	if len(c.Pairs) < 3 {
+		return c, tool.Refusef("Scoring takes three residues with CA atoms or more in common, but %s.", otherwise)
 	}
 	return c, nil
 }
@@ -119,12 +123,12 @@ func pairChains(model, reference *mol.Structure) []chainPair {
 	return pairs
 }
 
-func byNumbers(chains []chainPair) []pair {
+func byNumbers(chains []chainPair) []Pair {
 	type number struct {
 		n         int
 		insertion byte
 	}
-	var pairs []pair
+	var pairs []Pair
 	for _, c := range chains {
 		at := make(map[number]*mol.Residue, len(c.reference.Residues))
 		for i := range c.reference.Residues {
@@ -147,11 +151,11 @@ func byNumbers(chains []chainPair) []pair {
 }
 
 // byPositions reports false when the chains are not of the same lengths.
-func byPositions(model, reference *mol.Structure) ([]pair, bool) {
+func byPositions(model, reference *mol.Structure) ([]Pair, bool) {
 	if len(model.Chains) != len(reference.Chains) {
 		return nil, false
 	}
-	var pairs []pair
+	var pairs []Pair
 	for i := range model.Chains {
 		m, r := model.Chains[i].Residues, reference.Chains[i].Residues
 		if len(m) != len(r) {
@@ -164,8 +168,8 @@ func byPositions(model, reference *mol.Structure) ([]pair, bool) {
 	return pairs, true
 }
 
-func byAlignment(chains []chainPair) []pair {
-	var pairs []pair
+func byAlignment(chains []chainPair) []Pair {
+	var pairs []Pair
 	for _, c := range chains {
 		for _, at := range align(c.model.Sequence(), c.reference.Sequence()) {
 			pairs = appendPair(pairs, &c.model.Residues[at[0]], &c.reference.Residues[at[1]])
@@ -175,17 +179,17 @@ func byAlignment(chains []chainPair) []pair {
 }
 
 // appendPair leaves out residues without CA: all scores are of CA atoms.
-func appendPair(pairs []pair, model, reference *mol.Residue) []pair {
+func appendPair(pairs []Pair, model, reference *mol.Residue) []Pair {
 	if model.Atom("CA") == nil || reference.Atom("CA") == nil {
 		return pairs
 	}
-	return append(pairs, pair{model, reference})
+	return append(pairs, Pair{model, reference})
 }
 
-func identical(pairs []pair) int {
+func identical(pairs []Pair) int {
 	n := 0
 	for _, p := range pairs {
-		if p.model.Code == p.reference.Code && p.model.Code != 'X' {
+		if p.Model.Code == p.Reference.Code && p.Model.Code != 'X' {
 			n++
 		}
 	}

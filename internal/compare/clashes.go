@@ -1,8 +1,8 @@
-package baseline
+package compare
 
 import "github.com/ligase-bio/ligase/internal/mol"
 
-// clashes counts pairs of atoms that are nearer than they can be, of residues
+// Clashes counts pairs of atoms that are nearer than they can be, of residues
 // that are not neighbours in their chain: heavy atoms nearer than the outer
 // limits of Ramachandran & Sasisekharan, Adv. Protein Chem. 23, 283 (1968),
 // table VII (C–C 3.0, C–N 2.8, C–O 2.7 Å), N and O nearer than 2.4 Å, which
@@ -10,7 +10,7 @@ import "github.com/ligase-bio/ligase/internal/mol"
 // 1997), and CA atoms nearer than 3.6 Å, which also judges models of CA atoms
 // only. Pairs with sulfur or other elements, which bond across the chain, are
 // left out.
-func clashes(s *mol.Structure) int {
+func Clashes(s *mol.Structure) int {
 	type place struct {
 		chain, residue int
 		kind           byte // the element, or 'A' for CA
@@ -46,7 +46,7 @@ func clashes(s *mol.Structure) int {
 			if j <= i || p.chain == q.chain && -1 <= p.residue-q.residue && p.residue-q.residue <= 1 {
 				return
 			}
-			if distance < leastDistance(p.kind, q.kind) {
+			if distance < LeastDistance(p.kind, q.kind) {
 				n++
 			}
 		})
@@ -54,8 +54,9 @@ func clashes(s *mol.Structure) int {
 	return n
 }
 
-// leastDistance is how near two atoms that are not bonded come, in Å.
-func leastDistance(a, b byte) float64 {
+// LeastDistance is how near two atoms that are not bonded come, in Å: of
+// elements C, N and O, and 'A' for CA.
+func LeastDistance(a, b byte) float64 {
 	if a == 'A' && b == 'A' {
 		return 3.6
 	}

@@ -1,0 +1,150 @@
+// Package adapt stands between the steps of the library and tools that others
+// wrote, where a command line and a pattern for files do not suffice: what
+// prepares brings an input into the form that a tool takes, what finishes
+// makes of the files that a tool left what the step promises. Each is a
+// command like any other (`ligase adapt esmfold finish --out …`), in ligase
+// and in ligase-worker alike, so that it is there in the images of the tools,
+// too.
+//
+// A tool's files are believed as little as a user's: they are read with
+// bounds, and refused by a sentence. Pickles (.pkl, RFdiffusion's .trb) are
+// never opened: to load one is to run what it says.
+package adapt
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ligase-bio/ligase/internal/tool"
+)
+
+// adapter is what a tool needs before and after it.
+type adapter struct {
+	name    string
+	summary string
+	prepare *action // nil: nothing
+	finish  *action // nil: nothing
+}
+
+// An action has flags, each of which names a file, a folder or a value, and
+// does one thing with them.
+type action struct {
+	needs []string // flags that must be given
+	takes []string // flags that may be given
+	run   func(*call) error
+}
+
+// adapters lists them in the order of a campaign.
+func adapters() []adapter {
+	return []adapter{
+		{"esmfold", "sequences for and models of esm-fold", esmfoldPrepare(), esmfoldFinish()},
+	}
+}
+
+// A call is one run of an action.
+type call struct {
+	ctx    context.Context
+	name   string            // "esmfold finish"
+	given  map[string]string // by flag; those that were not given are not in it
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// path is the value of a flag.
+func (c *call) path(flag string) string { return c.given[flag] }
+
+// note says on stderr what is worth knowing and no reason to stop.
+func (c *call) note(about string, notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(c.stderr, "%s: %s\n", about, n)
+	}
+}
+
+// flags says what each flag of the adapters is.
+func flags() map[string]string {
+	return map[string]string{
+		"sequence": "FASTA `file` with one sequence",
+		"out":      "`folder` to write to",
+		"from":     "`folder` that the tool wrote to",
+	}
+}
+
+// Run executes the adapter that args[0] names, what args[1] says of it
+// (prepare or finish), with the flags that follow, and returns its exit code:
+// 0 done, 1 internal error, 2 wrong flags, 3 what it was given cannot be
+// worked on, 130 interrupted. Errors on stderr are sentences.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		writeUsage(stderr)
+		return tool.ExitUsage
+	}
+	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		writeUsage(stdout)
+		return tool.ExitDone
+	}
+	var names []string
+	for _, a := range adapters() {
+		if a.name == args[0] {
+			return a.do(ctx, args[1:], stdout, stderr)
+		}
+		names = append(names, a.name)
+	}
+	fmt.Fprintf(stderr, "There is no adapter %q; there are %s.\n", args[0], strings.Join(names, ", "))
+	return tool.ExitUsage
+}
+
+func (a *adapter) do(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var words []string
+	for _, w := range []struct {
+		word string
+		*action
+	}{{"prepare", a.prepare}, {"finish", a.finish}} {
+		if w.action == nil {
+			continue
+		}
+		if len(args) > 0 && args[0] == w.word {
+			c := &call{ctx: ctx, name: a.name + " " + w.word, given: map[string]string{}, stdout: stdout, stderr: stderr}
+			return c.do(w.action, args[1:])
+		}
+		words = append(words, w.word)
+	}
+	fmt.Fprintf(stderr, "Say what the adapter is to do: ligase adapt %s %s.\n", a.name, strings.Join(words, "|"))
+	return tool.ExitUsage
+}
+
+func (c *call) do(a *action, args []string) int {
+	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	set.SetOutput(c.stderr)
+	about := flags()
+	for _, name := range slices.Concat(a.needs, a.takes) {
+		set.String(name, "", about[name])
+	}
+	if code, ok := tool.ParseFlags(set, args, c.stderr); !ok {
+		return code
+	}
+	set.Visit(func(f *flag.Flag) { c.given[f.Name] = f.Value.String() })
+	var missing []string
+	for _, name := range a.needs {
+		if c.given[name] == "" {
+			missing = append(missing, "--"+name)
+		}
+	}
+	if len(missing) > 0 {
+		fmt.Fprintf(c.stderr, "%s: give %s.\n", c.name, strings.Join(missing, " and "))
+		return tool.ExitUsage
+	}
+	return tool.ExitFor(a.run(c), c.name, c.stderr)
+}
+
+func writeUsage(w io.Writer) {
+	fmt.Fprint(w, "What stands between steps of the library and the tools that they run.\n\nUsage: ligase adapt NAME prepare|finish [flags]\n\n")
+	for _, a := range adapters() {
+		fmt.Fprintf(w, "  %-12s %s\n", a.name, a.summary)
+	}
+	fmt.Fprint(w, "\n`ligase adapt NAME finish --help` lists the flags.\n")
+}
