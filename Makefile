@@ -60,6 +60,10 @@ images: ## dist/images/*.tar, for docker load, podman load and ctr images import
 test-tools: ## against real tools from Debian (installs tm-align)
 	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/...
 
+.PHONY: test-browser
+test-browser: ## the report of a real campaign in headless Chromium (apt-get install chromium); screenshots in bin/screenshots
+	$(GO) test -tags browser -count=1 -v -timeout 15m ./e2e/report
+
 .PHONY: chaos
 chaos: ## kill the engine at random a hundred times under load
 	$(GO) test -count=1 -v -timeout 30m -run TestChaos ./e2e -kills $(or $(KILLS),120)

@@ -128,7 +128,7 @@ func (d *drawing) vertical(thresholds, far []Threshold, x axis) {
 		if at > (d.Left+d.Right)/2 {
 			anchor, dx = "end", -4.0
 		}
-		d.Lines = append(d.Lines, line{at, d.Top, at, d.Bottom, at + dx, d.Top - 8 + float64(i%2)*18, anchor, label(t)})
+		d.Lines = append(d.Lines, line{at, d.Top, at, d.Bottom, at + dx, d.Top + 12 + float64(i%2)*15, anchor, label(t)})
 	}
 	d.tooFar(far)
 }
@@ -317,7 +317,7 @@ func (s Scatter) draw() scatterDrawing {
 	d.XName, d.YName = s.X, s.Y
 	points := slices.DeleteFunc(slices.Clone(s.Points), func(p Point) bool { return len(finite([]float64{p.X, p.Y})) < 2 })
 	if s.MissingCount > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("%s of the candidates are not shown: they have no such numbers.", count(s.MissingCount)))
+		d.Notes = append(d.Notes, fmt.Sprintf("%s of the candidates are not shown: they have not both numbers.", count(s.MissingCount)))
 	}
 	if len(points) == 0 {
 		d.Said = "No candidate has both numbers."
