@@ -57,8 +57,8 @@ images: ## dist/images/*.tar, for docker load, podman load and ctr images import
 	$(GO) run ./e2e/cluster images --out dist/images --tag $(VERSION)
 
 .PHONY: test-tools
-test-tools: ## against real tools from Debian (installs tm-align)
-	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/...
+test-tools: ## against real tools from Debian (installs tm-align, dssp, bwa, samtools, bcftools, hmmer)
+	$(GO) test -tags tools -count=1 -v -run 'Tools' ./internal/... ./e2e/tools
 
 .PHONY: test-browser
 test-browser: ## the report of a real campaign in headless Chromium (apt-get install chromium); screenshots in bin/screenshots

@@ -190,6 +190,12 @@ func (c *Catalog) tool(compiled *pipelines.Compiled) *Tool {
 		s := c.Step(name)
 		t.Title, t.Description, t.Duration, t.Pos = s.Title, s.Description, s.Duration, s.Pos
 		t.Metrics, t.Implementations = s.Metrics, s.Implementations
+		// What the default takes is not what all of them take: each says by
+		// itself where it takes less.
+		t.Inputs = slices.Clone(t.Inputs)
+		for i := range t.Inputs {
+			t.Inputs[i].MaxLength = s.Input(t.Inputs[i].Name).MaxLength
+		}
 	} else {
 		p := c.Pipeline(name)
 		t.Title, t.Description, t.Duration, t.Pos = p.Title, p.Description, p.Duration, p.Pos

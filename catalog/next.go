@@ -57,8 +57,7 @@ func rank(b bool) int {
 
 // accepts reports whether an input port takes a type in a format.
 func (c *Catalog) accepts(p *steps.Port, typ, format string) bool {
-	return c.types.Fits(typ, p.Type) &&
-		(format == "" || len(p.Formats) == 0 || slices.Contains(p.Formats, format))
+	return c.types.Takes(p, typ, format)
 }
 
 // Chain is a way to make something: tools to run, each after those whose

@@ -26,7 +26,7 @@ func (b *builder) fit(from, to *steps.Port) fit {
 		// What may come in several formats must be accepted in each of them. A
 		// boundary port that names none takes what its consumers take.
 		for _, format := range from.Formats {
-			f.formatOK = f.formatOK && accepts(to, format)
+			f.formatOK = f.formatOK && b.types.Takes(to, from.Type, format)
 		}
 		b.fits[pair] = f
 	}
@@ -74,7 +74,7 @@ func (b *builder) reportMisfits() {
 			b.problems.Addf(written.Pos, written.Path, problem.TypeMismatch, orElse(fix, "Nothing in this pipeline fits yet."),
 				"%s is %s; %s takes %s.", code(written.From), b.describe(from), code(written.To), b.describe(to))
 		case !f.formatOK:
-			b.problems.Addf(written.Pos, written.Path, problem.TypeMismatch, orElse(fix, "A step that converts between the formats is needed."),
+			b.problems.Addf(written.Pos, written.Path, problem.TypeMismatch, orElse(fix, "Put a step that converts between the formats in between, or have the type say how to convert (convert:)."),
 				"%s comes as %s; %s takes %s.", code(written.From), listed(from.Formats, "or"), code(written.To), b.describe(to))
 		case r.from == boundary:
 			b.problems.Addf(written.Pos, written.Path, problem.Missing, fmt.Sprintf("Remove `optional` from the input %q.", from.Name),
@@ -135,7 +135,7 @@ func (b *builder) checkFormats() {
 		if have := g.formats[w.fromPort]; len(have) == 0 && !asked[w.fromPort] {
 			g.formats[w.fromPort] = slices.Clone(to.Formats)
 		} else {
-			g.formats[w.fromPort] = slices.DeleteFunc(have, func(f string) bool { return !accepts(to, f) })
+			g.formats[w.fromPort] = slices.DeleteFunc(have, func(f string) bool { return !b.types.Takes(to, "", f) })
 		}
 		asked[w.fromPort] = true
 	}

@@ -13,7 +13,7 @@ func (c *compiler) assemble(l *level) *Compiled {
 	p := l.pipeline
 	out := &Compiled{
 		Tool:    Ref{Kind: KindPipeline, Name: p.Name, Version: p.Version},
-		Inputs:  l.inputs,
+		Inputs:  slices.Clone(l.inputs),
 		Params:  slices.Clone(p.Params),
 		Outputs: l.outputs,
 		Steps:   make(map[string]*steps.Step),
@@ -49,9 +49,11 @@ func (c *compiler) assemble(l *level) *Compiled {
 		if impl != as.last {
 			as.implementations[impl.Name], as.last = true, impl
 		}
+		params := c.paramsOf(n)
+		c.checkLimits(n, impl, params)
 		out.Nodes[l.graph.Position(n.id)] = CompiledNode{
 			ID: n.id, Step: as.key, Implementation: impl.Name,
-			Params: c.paramsOf(n), Within: n.within, Keep: n.keepOf(), ContinueOnFailure: n.continueOnFailure,
+			Params: params, Within: n.within, Keep: n.keepOf(), ContinueOnFailure: n.continueOnFailure,
 		}
 	}
 	if !complete {
@@ -80,10 +82,45 @@ func (c *compiler) assemble(l *level) *Compiled {
 			n.Inputs = bindings[start:len(bindings):len(bindings)]
 		}
 	}
+	out.narrow()
 	clearPositions(out)
 	out.finish()
 	c.checkDefaults(p, out)
 	return out
+}
+
+// checkLimits checks the values of a node's parameters against what its
+// implementation takes.
+func (c *compiler) checkLimits(n *placed, impl *steps.Implementation, params map[string]Param) {
+	for _, name := range slices.Sorted(maps.Keys(impl.Limits)) {
+		param := n.use.step.Param(name)
+		set, isSet := params[name]
+		if param == nil || !isSet || set.Value == nil {
+			continue
+		}
+		if _, err := impl.Narrow(param).Check(set.Value.Any(), false); err != nil {
+			c.add(n.use.node.Pos, "nodes."+n.use.node.Name+".with."+name, codeOf(err), sentence(err),
+				"The implementation %s of `%s` does not take the %s %s.", impl.Name, n.id, name, set.Value)
+		}
+	}
+}
+
+// narrow gives the inputs of the whole the limits of the implementations that
+// they go to: what is too long for one of them is refused before anything runs.
+func (c *Compiled) narrow() {
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		impl := c.Steps[n.Step].Implementation(n.Implementation)
+		for _, b := range n.Inputs {
+			most := int(impl.Limits[b.Port])
+			if b.From.Node != "" || most == 0 {
+				continue
+			}
+			if port := c.Input(b.From.Port); port.MaxLength == 0 || most < port.MaxLength {
+				port.MaxLength = most
+			}
+		}
+	}
 }
 
 // snapshot copies a step with only the implementations that are used.

@@ -118,8 +118,7 @@ func (b *binder) input(p *steps.Port, v *Input, path string) {
 }
 
 func (b *binder) suits(v *Input, p *steps.Port) bool {
-	return (v.Type == "" || b.types.Fits(v.Type, p.Type)) &&
-		(v.Format == "" || len(p.Formats) == 0 || slices.Contains(p.Formats, v.Format))
+	return b.types.Takes(p, v.Type, v.Format)
 }
 
 func (b *binder) describe(p *steps.Port) string { return dag.Describe(b.types, p.Type, p.Formats) }

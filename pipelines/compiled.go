@@ -71,7 +71,7 @@ func (c *Compiled) finish() {
 		return sum(data)
 	})
 	type setting struct {
-		step, param, from string
+		step, implementation, param, from string
 	}
 	c.limits = make(map[string][]limit)
 	if len(c.Params) == 0 {
@@ -81,11 +81,12 @@ func (c *Compiled) finish() {
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		for name, p := range n.Params {
-			if p.From == "" || seen[setting{n.Step, name, p.From}] {
+			if p.From == "" || seen[setting{n.Step, n.Implementation, name, p.From}] {
 				continue
 			}
-			seen[setting{n.Step, name, p.From}] = true
-			c.limits[p.From] = append(c.limits[p.From], limit{n.ID, c.Steps[n.Step].Param(name)})
+			seen[setting{n.Step, n.Implementation, name, p.From}] = true
+			s := c.Steps[n.Step]
+			c.limits[p.From] = append(c.limits[p.From], limit{n.ID, s.Implementation(n.Implementation).Narrow(s.Param(name))})
 		}
 	}
 	for _, list := range c.limits {

@@ -2,6 +2,8 @@ package steps
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,13 +48,8 @@ func (p *Param) Facts() []string {
 		kind = "list of " + string(p.Items)
 	}
 	facts := []string{kind}
-	switch {
-	case p.Minimum != nil && p.Maximum != nil:
-		facts = append(facts, decimal(*p.Minimum)+"–"+decimal(*p.Maximum))
-	case p.Minimum != nil:
-		facts = append(facts, "at least "+decimal(*p.Minimum))
-	case p.Maximum != nil:
-		facts = append(facts, "at most "+decimal(*p.Maximum))
+	if r := between(p.Minimum, p.Maximum); r != "" {
+		facts = append(facts, r)
 	}
 	if len(p.Enum) > 0 {
 		values := make([]string, len(p.Enum))
@@ -65,6 +62,40 @@ func (p *Param) Facts() []string {
 		facts = append(facts, p.Unit)
 	}
 	return facts
+}
+
+// Facts are the range and unit of a metric, which way is better, and what
+// measures it where not every implementation does.
+func (m *Metric) Facts() []string {
+	var facts []string
+	if r := m.Range(); r != "" {
+		facts = append(facts, r)
+	}
+	if m.Unit != "" {
+		facts = append(facts, m.Unit)
+	}
+	if m.Better != "" {
+		facts = append(facts, m.Better+" is better")
+	}
+	if len(m.By) > 0 {
+		facts = append(facts, "by "+strings.Join(m.By, " and "))
+	}
+	return facts
+}
+
+// Range is what values a metric has: "0–100", "at least 0", or "".
+func (m *Metric) Range() string { return between(m.Minimum, m.Maximum) }
+
+func between(minimum, maximum *float64) string {
+	switch {
+	case minimum != nil && maximum != nil:
+		return decimal(*minimum) + "–" + decimal(*maximum)
+	case minimum != nil:
+		return "at least " + decimal(*minimum)
+	case maximum != nil:
+		return "at most " + decimal(*maximum)
+	}
+	return ""
 }
 
 // Standing is what a call that does not give the parameter means: "default 8",
@@ -94,6 +125,16 @@ func (i *Implementation) Needs() []string {
 		needs = append(needs, fmt.Sprintf("%d MiB", i.Resources.Memory>>20))
 	}
 	return needs
+}
+
+// Takes says where an implementation takes less than its step: "at most 400 of
+// sequence".
+func (i *Implementation) Takes() []string {
+	var takes []string
+	for _, name := range slices.Sorted(maps.Keys(i.Limits)) {
+		takes = append(takes, fmt.Sprintf("at most %s of %s", decimal(i.Limits[name]), name))
+	}
+	return takes
 }
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

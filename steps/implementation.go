@@ -9,24 +9,25 @@ import (
 // Implementation is one way to run a step. Each maps to one process on the
 // embedded engine and to one WorkflowTemplate on Argo.
 type Implementation struct {
-	Name        string            `json:"name"`
-	Title       string            `json:"title,omitempty"`
-	Description string            `json:"description,omitempty"` // what it is good for and what not
-	Image       string            `json:"image,omitempty"`       // container image; empty: runs on the host only
-	Prepare     []Arg             `json:"prepare,omitempty"`     // runs before the command: brings the inputs into the form that it takes
-	Command     []Arg             `json:"command,omitempty"`
-	Finish      []Arg             `json:"finish,omitempty"`   // runs after a command that ended well: makes what the step promises of what it left
-	Template    *Foreign          `json:"template,omitempty"` // instead of a command: somebody else's, on Argo
-	Env         map[string]string `json:"env,omitempty"`      // literal values added to the clean environment
-	Collect     map[string]string `json:"collect,omitempty"`  // output port → glob below $(work), slash-separated; of a template: a [Source]
-	Metrics     string            `json:"metrics,omitempty"`  // file below $(work) with the metrics, JSON; of a template: a [Source]
-	Resources   Resources         `json:"resources"`
-	Timeout     time.Duration     `json:"timeout,omitempty"` // of one attempt; 0: DefaultTimeout
-	Retries     Retries           `json:"retries"`
-	Failures    []LogPattern      `json:"failures,omitempty"` // what its log says when it fails quietly
-	Progress    string            `json:"progress,omitempty"` // RE2 over log lines: groups "done" and "total"
-	License     string            `json:"license,omitempty"`
-	Citation    string            `json:"citation,omitempty"`
+	Name        string             `json:"name"`
+	Title       string             `json:"title,omitempty"`
+	Description string             `json:"description,omitempty"` // what it is good for and what not
+	Image       string             `json:"image,omitempty"`       // container image; empty: runs on the host only
+	Prepare     []Arg              `json:"prepare,omitempty"`     // runs before the command: brings the inputs into the form that it takes
+	Command     []Arg              `json:"command,omitempty"`
+	Finish      []Arg              `json:"finish,omitempty"`   // runs after a command that ended well: makes what the step promises of what it left
+	Template    *Foreign           `json:"template,omitempty"` // instead of a command: somebody else's, on Argo
+	Limits      map[string]float64 `json:"limits,omitempty"`   // where it takes less than the step: the longest input, the largest value of a parameter
+	Env         map[string]string  `json:"env,omitempty"`      // literal values added to the clean environment
+	Collect     map[string]string  `json:"collect,omitempty"`  // output port → glob below $(work), slash-separated; of a template: a [Source]
+	Metrics     string             `json:"metrics,omitempty"`  // file below $(work) with the metrics, JSON; of a template: a [Source]
+	Resources   Resources          `json:"resources"`
+	Timeout     time.Duration      `json:"timeout,omitempty"` // of one attempt; 0: DefaultTimeout
+	Retries     Retries            `json:"retries"`
+	Failures    []LogPattern       `json:"failures,omitempty"` // what its log says when it fails quietly
+	Progress    string             `json:"progress,omitempty"` // RE2 over log lines: groups "done" and "total"
+	License     string             `json:"license,omitempty"`
+	Citation    string             `json:"citation,omitempty"`
 
 	Pos problem.Pos `json:"-"`
 }
@@ -35,6 +36,18 @@ type Implementation struct {
 // well: what prepares, the command, what finishes; none for those that there
 // are not. Of a template they are none at all.
 func (i *Implementation) Commands() [3][]Arg { return [3][]Arg{i.Prepare, i.Command, i.Finish} }
+
+// Narrow is a parameter as the implementation takes it: with its own limit,
+// where that is below the step's.
+func (i *Implementation) Narrow(p *Param) *Param {
+	most, limited := i.Limits[p.Name]
+	if !limited || p.Maximum != nil && *p.Maximum <= most {
+		return p
+	}
+	narrow := *p
+	narrow.Maximum = &most
+	return &narrow
+}
 
 // Arg is one element of a command: a single template, or a group of
 // templates that is left out whole when something it refers to is unset.

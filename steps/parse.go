@@ -53,6 +53,7 @@ func DecodeStep(doc *definition.Document) (*Step, problem.Problems) {
 	if implementations.Shape() == definition.Mapping && len(s.Implementations) == 0 {
 		implementations.Problem(problem.Missing, "Add one.", "The step has no implementation.")
 	}
+	checkMeasurers(f.Get("metrics"), s)
 	f.Done()
 	if len(s.Implementations) > 0 {
 		checkUse(s, used, f)
@@ -316,15 +317,62 @@ func decodeMetrics(n *definition.Node) []Metric {
 	for _, entry := range n.Entries() {
 		checkName(entry, "a metric")
 		f := entry.Fields()
-		metrics = append(metrics, Metric{
+		m := Metric{
 			Name:        entry.Key(),
 			Unit:        f.Get("unit").Text(),
+			Minimum:     bound(f.Get("minimum")),
+			Maximum:     bound(f.Get("maximum")),
 			Better:      definition.OneOf(f.Get("better"), "higher", "lower"),
 			Description: f.Get("description").Text(),
-		})
+		}
+		for _, item := range f.Get("by").ListOrOne() {
+			if name := item.Text(); name != "" {
+				m.By = append(m.By, name)
+			}
+		}
+		if m.Minimum != nil && m.Maximum != nil && *m.Minimum >= *m.Maximum {
+			f.Get("minimum").Problem(problem.OutOfRange, fmt.Sprintf("Write less than %s.", shortest(*m.Maximum)), "minimum is not less than maximum.")
+		}
 		f.Done()
+		metrics = append(metrics, m)
 	}
 	return metrics
+}
+
+func bound(n *definition.Node) *float64 {
+	before := n.Document().Count()
+	if !n.Given() {
+		return nil
+	}
+	if x := n.Float(); n.Document().Count() == before {
+		return &x
+	}
+	return nil
+}
+
+// checkMeasurers checks that what is said to measure a metric is there.
+func checkMeasurers(n *definition.Node, s *Step) {
+	var names []string
+	for i := range s.Implementations {
+		names = append(names, s.Implementations[i].Name)
+	}
+	for _, entry := range n.Entries() {
+		if entry.Shape() != definition.Mapping {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, item := range entry.Fields().Get("by").ListOrOne() {
+			switch name := item.Text(); {
+			case name == "":
+			case !slices.Contains(names, name):
+				item.Problem(problem.UnknownName, problem.DidYouMean(name, names), "There is no implementation %.60q.", name)
+			case seen[name]:
+				item.Problem(problem.Duplicate, "Remove one of them.", "%s is given twice.", name)
+			default:
+				seen[name] = true
+			}
+		}
+	}
 }
 
 // CheckPorts checks ports against the types that there are: unknown types and

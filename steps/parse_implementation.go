@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -60,6 +61,7 @@ func decodeImplementation(n *definition.Node, s *Step, used *references) Impleme
 		Resources:   decodeResources(f.Get("resources")),
 		Timeout:     decodeTimeout(f.Get("timeout")),
 		Retries:     decodeRetries(f.Get("retries")),
+		Limits:      decodeLimits(f.Get("limits"), s),
 		Pos:         n.KeyPos(),
 	}
 	if template := f.Get("template"); template.Given() {
@@ -256,6 +258,62 @@ func (c *commandReader) otherwise(section, name string) string {
 		return "Declare it under " + section + "."
 	}
 	return problem.DidYouMean(name, names)
+}
+
+// decodeLimits reads where an implementation takes less than its step.
+func decodeLimits(n *definition.Node, s *Step) map[string]float64 {
+	var limits map[string]float64
+	var names []string
+	for i := range s.Inputs {
+		names = append(names, s.Inputs[i].Name)
+	}
+	for i := range s.Params {
+		if p := &s.Params[i]; p.Type == Integer || p.Type == Number {
+			names = append(names, p.Name)
+		}
+	}
+	for _, entry := range n.Entries() {
+		port, param := s.Input(entry.Key()), s.Param(entry.Key())
+		before := n.Document().Count()
+		most := entry.Float()
+		if n.Document().Count() > before {
+			continue
+		}
+		switch {
+		case port == nil && param == nil:
+			entry.KeyProblem(problem.UnknownName, problem.DidYouMean(entry.Key(), names), "There is no input or parameter %.60q.", entry.Key())
+			continue
+		case port != nil && (most < 1 || most != math.Trunc(most)):
+			entry.Problem(problem.OutOfRange, "Write a whole number of residues or records.", "The limit of an input is its greatest length.")
+			continue
+		case port != nil && port.MaxLength > 0 && most >= float64(port.MaxLength),
+			param != nil && param.Maximum != nil && most >= *param.Maximum:
+			entry.Problem(problem.OutOfRange, "Write less, or remove it.", "The step itself takes no more of %s.", entry.Key())
+			continue
+		case param != nil && param.Type != Integer && param.Type != Number:
+			entry.Problem(problem.TypeMismatch, "Remove it.", "The parameter %s is no number, so there is no largest value.", entry.Key())
+			continue
+		case param != nil && param.Default != nil && greater(param.Default, most),
+			param != nil && param.Minimum != nil && *param.Minimum > most:
+			entry.Problem(problem.OutOfRange, "Write more, or change the parameter.", "The limit leaves out the default or the minimum of %s.", entry.Key())
+			continue
+		}
+		if limits == nil {
+			limits = map[string]float64{}
+		}
+		limits[entry.Key()] = most
+	}
+	return limits
+}
+
+func greater(v *Value, than float64) bool {
+	switch x := v.Any().(type) {
+	case int64:
+		return float64(x) > than
+	case float64:
+		return x > than
+	}
+	return false
 }
 
 func decodeVariable(n *definition.Node) string {

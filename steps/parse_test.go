@@ -155,6 +155,17 @@ func TestParseStepProblems(t *testing.T) {
 		{"$(inputs.one)", "one", `6 inputs.one unreachable: No implementation uses the input one. Use $(inputs.one) in a command, or remove the input.`},
 		{"command: [tool, $(inputs.one),", "prepare: [tool, $(inputs.one)]\n    command: [tool,", ""},
 		{"{out: out.csv}", "{out: out.csv}\n    finish: tool --out x", `18 implementations.main.finish invalid: A command is a list of arguments, never a line for a shell. Write it as a list of arguments: [tool, --in, $(inputs.x)].`},
+		{"implementations:", "metrics:\n  m: {minimum: 1, maximum: 0, by: [main, mian, main], better: up}\nimplementations:", `15 metrics.m.minimum out_of_range: minimum is not less than maximum. Write less than 0.
+15 metrics.m.by[1] unknown_name: There is no implementation "mian". Did you mean "main"?
+15 metrics.m.by[2] duplicate: main is given twice. Remove one of them.
+15 metrics.m.better invalid: "up" is not known here. There are: higher, lower.`},
+		{"{out: out.csv}", "{out: out.csv}\n    limits: {one: 1.5, on: 3, count: 0, text: 4, many: x}", `18 implementations.main.limits.one out_of_range: The limit of an input is its greatest length. Write a whole number of residues or records.
+18 implementations.main.limits.on unknown_name: There is no input or parameter "on". Did you mean "one"?
+18 implementations.main.limits.count out_of_range: The limit leaves out the default or the minimum of count. Write more, or change the parameter.
+18 implementations.main.limits.text type_mismatch: The parameter text is no number, so there is no largest value. Remove it.
+18 implementations.main.limits.many invalid: This is the text "x" where a number is wanted. Write a number.`},
+		{"one: {type: protein.structure, format: pdb}", "one: {type: protein.structure, format: pdb, max_length: 10}", ""},
+		{"{out: out.csv}", "{out: out.csv}\n    limits: {one: 100}", ""},
 		{"{out: out.csv}", "{}", `17 implementations.main.collect missing: The implementation does not say where the output out is. Add out: and the file's path below $(work).`},
 		{"    collect: {out: out.csv}", "    env: {}", `15 implementations.main missing: "collect" is missing. Add "collect".`},
 		{"    collect: {out: out.csv}", "    collcet: {out: out.csv}", `17 implementations.main.collcet unknown_field: There is no field "collcet". Did you mean "collect"?`},
@@ -175,7 +186,7 @@ func TestParseStepProblems(t *testing.T) {
 		{"{out: out.csv}", "{out: out.csv}\n    progress: 'step (\\d+)'", `18 implementations.main.progress invalid: The pattern has no groups named done and total. Name the numbers: 'step (?P<done>\d+)/(?P<total>\d+)'.`},
 		{"  main:\n", "  main: {podSpecPatch: x}\n  other:\n", `15 implementations.main missing: "command" is missing. Add "command".
 15 implementations.main missing: "collect" is missing. Add "collect".
-15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, template, metrics, command, prepare and 5 more.`},
+15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, limits, template, metrics, command and 6 more.`},
 	} {
 		t.Run(c.new, func(t *testing.T) {
 			text := strings.Replace(base, c.old, c.new, 1)

@@ -95,10 +95,15 @@ func FindParam(params []Param, name string) *Param {
 	return nil
 }
 
-// Metric describes a number that a step measures.
+// Metric describes a number that a step measures. One that several of its
+// implementations measure means the same from each of them; what means
+// something else from another tool has another name.
 type Metric struct {
-	Name        string `json:"name"`
-	Unit        string `json:"unit,omitempty"`   // "0-100", "Å", "kcal/mol"; empty for a bare number
-	Better      string `json:"better,omitempty"` // higher, lower, or empty when neither
-	Description string `json:"description,omitempty"`
+	Name        string   `json:"name"`
+	Unit        string   `json:"unit,omitempty"`    // "Å", "kcal/mol"; empty for a bare number
+	Minimum     *float64 `json:"minimum,omitempty"` // it is never less
+	Maximum     *float64 `json:"maximum,omitempty"` // it is never more
+	Better      string   `json:"better,omitempty"`  // higher, lower, or empty when neither
+	By          []string `json:"by,omitempty"`      // the implementations that measure it; empty: all
+	Description string   `json:"description,omitempty"`
 }

@@ -44,9 +44,17 @@ type Format struct {
 	length    *length // nil: nothing to count
 	bare      *bare   // nil: a value is given as the format has it
 	delimiter rune    // of tables: what separates columns; 0: not such a table
+	anything  bool    // it has neither rules nor extensions
 	own       bool    // its type gave it rules or extensions: content can tell it from its parents
+	inherits  bool    // a parent has it, too
 	pos       problem.Pos
+
+	conversions []Conversion // what it can be made into
 }
+
+// Anything reports whether a file can be of the format whatever its name ends
+// in and whatever it holds: the definition has neither rules nor extensions.
+func (f *Format) Anything() bool { return f.anything }
 
 // NewTypes makes a lattice of lists of types, such as [ParseTypes] gives. It
 // always returns one: types with problems are left out, so that checking can
@@ -138,8 +146,10 @@ func (b *latticeBuilder) place(name string, trail []string) visit {
 	for i := range t.Formats {
 		if f := &t.Formats[i]; len(f.Extensions) == 0 {
 			f.Extensions = []string{strings.ReplaceAll(f.Name, "_", ".")}
+			f.anything = len(f.rules) == 0
 		}
 	}
+	b.checkConversions(&t)
 	if len(t.Formats) == 0 && ok {
 		b.problems.Addf(t.Pos, path, problem.Missing, "Add formats, or is: with a type that has some.",
 			"The type %s has no formats.", name)
@@ -164,6 +174,7 @@ func (b *latticeBuilder) inherit(f *Format, inherited []Format) {
 		return
 	}
 	from := inherited[at]
+	f.inherits = true
 	f.own = len(f.rules) > 0 || len(f.Extensions) > 0
 	f.rules = append(slices.Clone(from.rules), f.rules...)
 	f.Text = f.Text || from.Text
@@ -181,6 +192,11 @@ func (b *latticeBuilder) inherit(f *Format, inherited []Format) {
 	}
 	if f.length == nil {
 		f.length = from.length
+	}
+	for _, c := range from.conversions {
+		if !slices.ContainsFunc(f.conversions, func(own Conversion) bool { return own.To == c.To }) {
+			f.conversions = append(f.conversions, c)
+		}
 	}
 	if f.bare == nil {
 		f.bare = from.bare

@@ -105,6 +105,9 @@ func decodeFormat(n *definition.Node) Format {
 	if b := f.Get("bare"); b.Given() {
 		out.bare = decodeBare(b)
 	}
+	for _, c := range f.Get("convert").Entries() {
+		out.conversions = append(out.conversions, decodeConversion(out.Name, c))
+	}
 	f.Done()
 	return out
 }

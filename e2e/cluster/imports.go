@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -124,23 +125,72 @@ func (p places) importImage(ctx context.Context, im images.Image) error {
 	return written
 }
 
+// loadExamples is the command `examples`.
+func (c *cluster) loadExamples(ctx context.Context) error {
+	if foreign, err := kube.Foreign(); err != nil {
+		return err
+	} else if foreign != "" {
+		return fmt.Errorf("%s names a cluster of yours: write the images with `images --examples --out DIR` and push them to where it finds them", foreign)
+	}
+	release, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if !c.exists() {
+		return errors.New("no cluster is up: run `make cluster-up`")
+	}
+	all, err := c.examples(ctx)
+	if err != nil {
+		return err
+	}
+	return c.load(ctx, all)
+}
+
+// examples are the images that catalog/examples names, and what they are made
+// of is installed for it.
+func (c *cluster) examples(ctx context.Context) ([]images.Image, error) {
+	var missing []string
+	for _, p := range images.ExamplePackages() {
+		if _, err := output(ctx, time.Minute, "dpkg", "-L", p); err != nil {
+			missing = append(missing, p)
+		}
+	}
+	if err := c.packages(ctx, missing); err != nil {
+		return nil, err
+	}
+	return images.Examples(ctx)
+}
+
 // writeImages is the command `images`.
-func writeImages(ctx context.Context, p places, args []string, stdout io.Writer) error {
+func (c *cluster) writeImages(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("images", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	out := flags.String("out", "", "")
-	tag := flags.String("tag", kube.ImageTag, "")
+	tag := flags.String("tag", "", "")
+	examples := flags.Bool("examples", false, "")
 	if err := flags.Parse(args); err != nil {
 		return errUsage(err.Error())
 	}
 	if *out == "" || flags.NArg() > 0 {
-		return errUsage("images needs --out DIR and takes no more but --tag TAG")
+		return errUsage("images needs --out DIR and takes no more but --tag TAG or --examples")
 	}
-	options := p.imageOptions()
-	options.Tag = *tag
-	// Not where `up` builds, or each would link anew after the other.
-	options.Build = filepath.Join(options.Build, "release")
-	all, err := images.Project(ctx, options)
+	if *examples && *tag != "" {
+		return errUsage("the images of examples have the tags that their definitions say; leave out --tag")
+	}
+	var all []images.Image
+	var err error
+	if *examples {
+		all, err = c.examples(ctx)
+	} else {
+		options := c.imageOptions()
+		if *tag != "" {
+			options.Tag = *tag
+		}
+		// Not where `up` builds, or each would link anew after the other.
+		options.Build = filepath.Join(options.Build, "release")
+		all, err = images.Project(ctx, options)
+	}
 	if err != nil {
 		return err
 	}
@@ -148,7 +198,7 @@ func writeImages(ctx context.Context, p places, args []string, stdout io.Writer)
 		return err
 	}
 	for _, im := range all {
-		name := filepath.Base(strings.TrimSuffix(im.Name, ":"+*tag))
+		name, _, _ := strings.Cut(filepath.Base(im.Name), ":")
 		path := filepath.Join(*out, name+".tar")
 		if err := writeImage(im, path); err != nil {
 			return err

@@ -8,6 +8,7 @@
 //	go run ./e2e/cluster stop s3     # and start: for tests of faults
 //	go run ./e2e/cluster down        # or: make cluster-down
 //	go run ./e2e/cluster images -out dist/images -tag v1   # or: make images
+//	go run ./e2e/cluster examples    # the images of catalog/examples, into the cluster
 //
 // It needs Linux, root, Go and a C compiler. With KUBECONFIG naming another
 // cluster, `up` only checks that the tests can run there.
@@ -34,8 +35,11 @@ const usage = `usage: go run ./e2e/cluster COMMAND
   logs [COMPONENT]       print a component's log; without one, say where they all are
   stop COMPONENT         stop one component, as a fault
   start COMPONENT        start it again and wait until it works
-  images --out DIR [--tag TAG]
-                         write the project's images as tars for docker load or ctr images import
+  images --out DIR [--tag TAG | --examples]
+                         write the project's images as tars for docker load or ctr images import;
+                         with --examples those that catalog/examples names
+  examples               bring the images that catalog/examples names into the cluster; installs what
+                         they are made of from Debian
 `
 
 const (
@@ -112,7 +116,12 @@ func command(ctx context.Context, args []string, stdout io.Writer) error {
 		}
 		return c.startOne(ctx, args[0])
 	case "images":
-		return writeImages(ctx, places, args, stdout)
+		return c.writeImages(ctx, args, stdout)
+	case "examples":
+		if len(args) > 0 {
+			return errUsage("examples takes nothing")
+		}
+		return c.loadExamples(ctx)
 	}
 	return errUsage(fmt.Sprintf("there is no command %q", name))
 }

@@ -64,9 +64,8 @@ func there(program string) bool {
 	return false
 }
 
-// packages installs what is missing.
-func (c *cluster) packages(ctx context.Context) error {
-	missing := missingPackages()
+// packages installs Debian packages that are missing.
+func (c *cluster) packages(ctx context.Context, missing []string) error {
 	if len(missing) == 0 {
 		return nil
 	}

@@ -42,7 +42,7 @@ func (c *cluster) up(ctx context.Context, withImages bool) error {
 			return err
 		}
 	}
-	if err := c.packages(ctx); err != nil {
+	if err := c.packages(ctx, missingPackages()); err != nil {
 		return err
 	}
 	if err := c.binaries(ctx); err != nil {

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ligase-bio/ligase/internal/tool"
@@ -41,7 +42,16 @@ type action struct {
 // adapters lists them in the order of a campaign.
 func adapters() []adapter {
 	return []adapter{
+		{"rfdiffusion", "backbones of RFdiffusion", rfdiffusionPrepare(), rfdiffusionFinish()},
+		{"proteinmpnn", "structures for and sequences of ProteinMPNN", proteinmpnnPrepare(), proteinmpnnFinish()},
+		{"ligandmpnn", "structures for and sequences of LigandMPNN", ligandmpnnPrepare(), ligandmpnnFinish()},
 		{"esmfold", "sequences for and models of esm-fold", esmfoldPrepare(), esmfoldFinish()},
+		{"colabfold", "sequences for and models of colabfold_batch", colabfoldPrepare(), colabfoldFinish()},
+		{"boltz", "sequences for and models of Boltz", boltzPrepare(), boltzFinish()},
+		{"relax", "structures for and of colabfold_relax (OpenMM)", relaxPrepare(), relaxFinish()},
+		{"tmscore", "structures for and scores of TMscore", tmscorePrepare(), tmscoreFinish()},
+		{"dssp", "structures for and states of mkdssp", dsspPrepare(), dsspFinish()},
+		{"foldseek", "hits of Foldseek", nil, foldseekFinish()},
 	}
 }
 
@@ -57,6 +67,15 @@ type call struct {
 // path is the value of a flag.
 func (c *call) path(flag string) string { return c.given[flag] }
 
+// number is the value of a flag that must be a whole number.
+func (c *call) number(flag string) (int64, error) {
+	n, err := strconv.ParseInt(c.given[flag], 10, 64)
+	if err != nil {
+		return 0, tool.Refusef("--%s is %.40q; give a whole number.", flag, c.given[flag])
+	}
+	return n, nil
+}
+
 // note says on stderr what is worth knowing and no reason to stop.
 func (c *call) note(about string, notes []string) {
 	for _, n := range notes {
@@ -67,9 +86,21 @@ func (c *call) note(about string, notes []string) {
 // flags says what each flag of the adapters is.
 func flags() map[string]string {
 	return map[string]string{
-		"sequence": "FASTA `file` with one sequence",
-		"out":      "`folder` to write to",
-		"from":     "`folder` that the tool wrote to",
+		"alignment": "A3M `file` with an alignment to the sequence",
+		"chains":    "chains to design, like `A,B`",
+		"fixed":     "residues that keep their amino acid, like `1-5,A:10`",
+		"from":      "`file` or folder that the tool wrote",
+		"length":    "`residues` of each backbone",
+		"match":     "how residues correspond: `auto`, numbers, positions or alignment",
+		"model":     "PDB `file` to judge",
+		"models":    "`number` of models to predict",
+		"num":       "`number` of results that the tool was to make",
+		"out":       "`folder` to write to",
+		"reference": "PDB `file` to compare the model with",
+		"seed":      "`seed` that the tool is given",
+		"sequence":  "FASTA `file` with one sequence",
+		"structure": "PDB `file` that the tool works on",
+		"targets":   "`manifest` of the structures that were searched",
 	}
 }
 

@@ -13,6 +13,11 @@ import (
 // A model is a structure that a tool predicted.
 type model struct{ *mol.Structure }
 
+type molChain = mol.Chain
+
+// chainLetters are the names of chains in the order that they are given.
+const chainLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
 // readModel reads a PDB file that a tool wrote. One that is not there is what
 // most tools leave that ran out of memory and ended well all the same.
 func readModel(c *call, path string) (*model, error) {
@@ -45,26 +50,21 @@ func (m *model) mustBeOf(c *call, path string) error {
 }
 
 // confidence is the mean pLDDT of the model's residues on a scale of 0 to 100,
-// to which the B-factors are brought. Tools that write fractions (ESMFold of
-// Hugging Face's transformers, BindCraft) have none over 1; a model of which
-// every residue has a pLDDT of 1 of 100 has not been seen.
+// to which the B-factors, where tools write it, are brought.
 func (m *model) confidence() (float64, error) {
-	most := 0.0
+	var all []float64
 	for i := range m.Chains {
 		for j := range m.Chains[i].Residues {
 			for _, a := range m.Chains[i].Residues[j].Atoms {
-				if a.B < 0 || a.B > 100 {
-					return 0, tool.Refusef("The B-factor %g of the model is no pLDDT, which is from 0 to 100.", a.B)
-				}
-				most = max(most, a.B)
+				all = append(all, a.B)
 			}
 		}
 	}
-	scale := 1.0
-	if most <= 1 {
-		scale = 100
+	scale, err := scaleOf(all)
+	if err != nil {
+		return 0, err
 	}
-	sum, n := 0.0, 0
+	var means []float64
 	for i := range m.Chains {
 		for j := range m.Chains[i].Residues {
 			r := &m.Chains[i].Residues[j]
@@ -72,15 +72,62 @@ func (m *model) confidence() (float64, error) {
 				r.Atoms[k].B *= scale
 			}
 			if ca := r.Atom("CA"); ca != nil {
-				sum += ca.B
-				n++
+				means = append(means, ca.B)
 			}
 		}
 	}
-	if n == 0 {
+	if len(means) == 0 {
 		return 0, tool.Refusef("The model has no CA atoms.")
 	}
-	return sum / float64(n), nil
+	return tool.Mean(means), nil
+}
+
+// setConfidence writes the pLDDT of each residue into the B-factors, on a scale
+// of 0 to 100, and gives its mean.
+func (m *model) setConfidence(plddt []float64) (float64, error) {
+	if len(plddt) != m.Len() {
+		return 0, tool.Refusef("There are pLDDT values of %d residues, and the model has %d.", len(plddt), m.Len())
+	}
+	scale, err := scaleOf(plddt)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for i := range m.Chains {
+		for j := range m.Chains[i].Residues {
+			r := &m.Chains[i].Residues[j]
+			for k := range r.Atoms {
+				r.Atoms[k].B = scale * plddt[n]
+			}
+			n++
+		}
+	}
+	return scale * tool.Mean(plddt), nil
+}
+
+// scaleOf is by what pLDDT values are multiplied to be of 100: fractions, as
+// ESMFold of Hugging Face's transformers writes them, have none over 1, and no
+// tool gives a whole protein 1 of 100.
+func scaleOf(plddt []float64) (float64, error) {
+	most := 0.0
+	for _, x := range plddt {
+		if !(x >= 0 && x <= 100) {
+			return 0, tool.Refusef("%g is no pLDDT, which is from 0 to 100.", x)
+		}
+		most = max(most, x)
+	}
+	if most <= 1 {
+		return 100, nil
+	}
+	return 1, nil
+}
+
+// percent is a fraction as percent; what is over 1 is taken for percent.
+func percent(x float64) float64 {
+	if x <= 1 {
+		return 100 * x
+	}
+	return x
 }
 
 // shape measures what needs no tool.
@@ -105,20 +152,26 @@ func (m *model) shape() map[string]float64 {
 	return shape
 }
 
-// write writes model.pdb, with chains A, B, … each numbered from 1, and
-// metrics.json.
-func (m *model) write(out string, metrics map[string]float64, remark string) error {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	if len(m.Chains) > len(letters) {
-		return tool.Refusef("The model has %d chains, more than a PDB file can tell apart.", len(m.Chains))
-	}
+// renumber numbers each chain from 1.
+func (m *model) renumber() {
 	for i := range m.Chains {
-		m.Chains[i].ID = letters[i : i+1]
 		for j := range m.Chains[i].Residues {
 			r := &m.Chains[i].Residues[j]
 			r.Number, r.Insertion = j+1, 0
 		}
 	}
+}
+
+// write writes model.pdb, with chains A, B, … each numbered from 1, and
+// metrics.json.
+func (m *model) write(out string, metrics map[string]float64, remark string) error {
+	if len(m.Chains) > len(chainLetters) {
+		return tool.Refusef("The model has %d chains, more than a PDB file can tell apart.", len(m.Chains))
+	}
+	for i := range m.Chains {
+		m.Chains[i].ID = chainLetters[i : i+1]
+	}
+	m.renumber()
 	if err := tool.EmptyFolder(out, "m*"); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ligase-bio/ligase/internal/tool"
 )
 
 // manifest lists the items that a step gathers, as the worker writes it for
@@ -56,10 +58,20 @@ type maker struct {
 
 // metricWords describe a number that a step measures.
 type metricWords struct {
-	Name        string `json:"name"`
-	Unit        string `json:"unit,omitempty"`
-	Better      string `json:"better,omitempty"` // higher, lower, or empty when neither
-	Description string `json:"description,omitempty"`
+	Name        string   `json:"name"`
+	Unit        string   `json:"unit,omitempty"`
+	Minimum     *float64 `json:"minimum,omitempty"` // it is never less
+	Maximum     *float64 `json:"maximum,omitempty"` // it is never more
+	Better      string   `json:"better,omitempty"`  // higher, lower, or empty when neither
+	Description string   `json:"description,omitempty"`
+}
+
+// scale is the unit of a metric, or what it lies between where it has none.
+func (w metricWords) scale() string {
+	if w.Unit == "" && w.Minimum != nil && w.Maximum != nil {
+		return tool.FormatNumber(*w.Minimum) + "-" + tool.FormatNumber(*w.Maximum)
+	}
+	return w.Unit
 }
 
 // interval is what a metric must lie in; a bound that is absent does not bind.

@@ -112,7 +112,7 @@ func (r *results) spread() report.Section {
 		s.Scatters = []report.Scatter{scatter}
 	}
 	for _, col := range r.important() {
-		h := report.Histogram{Title: col.String(), Words: col.Description, Unit: col.Unit, Thresholds: r.thresholds(col)}
+		h := report.Histogram{Title: col.String(), Words: col.Description, Unit: col.scale(), Thresholds: r.thresholds(col)}
 		for _, c := range r.candidates {
 			x, ok := c.valueOf(col)
 			switch {
@@ -207,9 +207,9 @@ func (r *results) confidence() *column {
 		c, _ := r.columns.find(r.flags.confidence)
 		return c
 	}
-	for _, name := range []string{"mean_plddt", "plddt", "confidence", "agreement", "ptm"} {
+	for _, name := range []string{"plddt", "confidence", "agreement", "ptm"} {
 		for _, c := range r.columns.list {
-			if c.port == "models" && c.name == name {
+			if c.port == "models" && (c.name == name || strings.HasSuffix(c.name, "_"+name)) { // esmfold_plddt
 				return c
 			}
 		}
@@ -253,10 +253,10 @@ func toolOf(c *column) string {
 }
 
 func named(c *column) string {
-	if c.Unit == "" {
+	if c.scale() == "" {
 		return c.String()
 	}
-	return c.String() + " (" + c.Unit + ")"
+	return c.String() + " (" + c.scale() + ")"
 }
 
 // ranked is the table of the accepted, or of the first of them.
@@ -389,7 +389,7 @@ func (r *results) provenance() report.Section {
 
 	words := report.Table{Caption: "What the columns of all.csv mean", Head: []report.Head{{Name: "column"}, {Name: "unit"}, {Name: "better"}, {Name: "what it is"}}}
 	for _, col := range r.columns.list {
-		words.Rows = append(words.Rows, []report.Cell{report.Text(col.String()), report.Text(col.Unit), report.Text(col.Better), report.Text(col.Description)})
+		words.Rows = append(words.Rows, []report.Cell{report.Text(col.String()), report.Text(col.scale()), report.Text(col.Better), report.Text(col.Description)})
 	}
 	if len(words.Rows) > 0 {
 		s.Tables = append(s.Tables, words)
@@ -399,8 +399,8 @@ func (r *results) provenance() report.Section {
 
 func describe(col *column) string {
 	s := col.Description
-	if col.Unit != "" {
-		s = strings.TrimSpace(s + " Unit: " + col.Unit + ".")
+	if col.scale() != "" {
+		s = strings.TrimSpace(s + " Unit: " + col.scale() + ".")
 	}
 	if col.Better != "" {
 		s = strings.TrimSpace(s + " Better: " + col.Better + ".")

@@ -247,7 +247,7 @@ func (a *app) root() *cobra.Command {
 	}{
 		{"run", []*cobra.Command{a.demoCommand(), a.runCommand(), a.planCommand(), a.cancelCommand(), a.suspendCommand(), a.resumeCommand(), a.retryCommand()}},
 		{"look", []*cobra.Command{a.runsCommand(), a.statusCommand(), a.summaryCommand(), a.outputsCommand(), a.logsCommand(), a.eventsCommand()}},
-		{"define", []*cobra.Command{a.catalogCommand(), a.graphCommand(), a.validateCommand(), a.importCommand(), a.renderCommand()}},
+		{"define", []*cobra.Command{a.catalogCommand(), a.graphCommand(), a.validateCommand(), a.newCommand(), a.stepCommand(), a.importCommand(), a.renderCommand()}},
 		{"", []*cobra.Command{a.serveCommand(), a.mcpConfigCommand(), a.engineCommand(), a.reindexCommand(), a.baselineCommand(), a.adaptCommand(), a.versionCommand()}},
 	} {
 		for _, c := range group.commands {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/steps"
 )
 
 // completeCall completes a tool and then what it takes.
@@ -18,17 +19,22 @@ func (a *app) completeCall(cmd *cobra.Command, args []string, prefix string) ([]
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return completeArguments(t.Inputs, t.Params, prefix)
+}
+
+// completeArguments completes "name=value" of what a tool takes.
+func completeArguments(inputs []steps.Port, params []steps.Param, prefix string) ([]string, cobra.ShellCompDirective) {
 	if strings.Contains(prefix, "=@") {
 		return nil, cobra.ShellCompDirectiveDefault // the shell completes file names
 	}
 	var out []string
-	for _, p := range t.Inputs {
+	for _, p := range inputs {
 		if strings.HasPrefix(p.Name, prefix) {
 			out = append(out, p.Name+"=@\t"+p.Carries())
 		}
 	}
-	for i := range t.Params {
-		if p := &t.Params[i]; strings.HasPrefix(p.Name, prefix) {
+	for i := range params {
+		if p := &params[i]; strings.HasPrefix(p.Name, prefix) {
 			out = append(out, p.Name+"=\t"+paramFacts(p))
 		}
 	}

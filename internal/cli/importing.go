@@ -10,6 +10,7 @@ import (
 
 	"github.com/ligase-bio/ligase/internal/argo/adopt"
 	"github.com/ligase-bio/ligase/internal/definition"
+	"github.com/ligase-bio/ligase/internal/draft"
 	"github.com/ligase-bio/ligase/internal/problem"
 )
 
@@ -68,7 +69,7 @@ keeper's. Files that are there already are not written over.`,
 }
 
 // importFile makes steps of all templates in a file.
-func (a *app) importFile(name, entrypoint string) ([]*adopt.Draft, error) {
+func (a *app) importFile(name, entrypoint string) ([]*draft.Draft, error) {
 	in := a.In
 	if name != "-" {
 		f, err := os.Open(name)
@@ -87,20 +88,20 @@ func (a *app) importFile(name, entrypoint string) ([]*adopt.Draft, error) {
 	}
 	c, _ := a.loadCatalog()
 	manifests, problems := adopt.Read(name, data)
-	var drafts []*adopt.Draft
+	var drafts []*draft.Draft
 	taken := map[string]string{}
 	for _, m := range manifests {
-		draft, ps := adopt.Convert(m, adopt.Options{Types: c.Types(), Entrypoint: entrypoint})
-		if problems = append(problems, ps...); draft == nil {
+		made, ps := adopt.Convert(m, adopt.Options{Types: c.Types(), Entrypoint: entrypoint})
+		if problems = append(problems, ps...); made == nil {
 			continue
 		}
-		if first := taken[draft.Name]; first != "" {
+		if first := taken[made.Name]; first != "" {
 			problems.Addf(problem.Pos{File: name}, "metadata.name", problem.Duplicate, "Import them one by one, and rename one.",
-				"%s and %s would both be the step %s.", first, m.Name, draft.Name)
+				"%s and %s would both be the step %s.", first, m.Name, made.Name)
 			continue
 		}
-		taken[draft.Name] = m.Name
-		drafts = append(drafts, draft)
+		taken[made.Name] = m.Name
+		drafts = append(drafts, made)
 	}
 	if err := problems.Err(); err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (a *app) importFile(name, entrypoint string) ([]*adopt.Draft, error) {
 }
 
 // toFill says how much of a draft is left to its author.
-func toFill(d *adopt.Draft) string {
+func toFill(d *draft.Draft) string {
 	if d.Open == 0 {
 		return "complete"
 	}
@@ -117,7 +118,7 @@ func toFill(d *adopt.Draft) string {
 }
 
 // writeDraft writes a definition into a folder.
-func writeDraft(dir string, d *adopt.Draft) (string, error) {
+func writeDraft(dir string, d *draft.Draft) (string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
@@ -136,21 +137,28 @@ func writeDraft(dir string, d *adopt.Draft) (string, error) {
 	return file, f.Close()
 }
 
-// printDrafts prints what was made for programs.
-func (a *app) printDrafts(drafts []*adopt.Draft, dir string) error {
-	type draftJSON struct {
-		Step       string   `json:"step"`
-		File       string   `json:"file,omitempty"`
-		Definition string   `json:"definition,omitempty"`
-		FillIn     int      `json:"fill_in"`
-		Warnings   []string `json:"warnings"`
+// draftJSON is a draft for programs.
+type draftJSON struct {
+	Step       string   `json:"step"`
+	File       string   `json:"file,omitempty"`
+	Definition string   `json:"definition,omitempty"`
+	FillIn     int      `json:"fill_in"`
+	Warnings   []string `json:"warnings"`
+}
+
+func jsonOfDraft(d *draft.Draft) draftJSON {
+	out := draftJSON{Step: d.Name, FillIn: d.Open, Warnings: []string{}}
+	for _, w := range d.Warnings {
+		out.Warnings = append(out.Warnings, strings.TrimSpace(w.String()))
 	}
+	return out
+}
+
+// printDrafts prints what was made for programs.
+func (a *app) printDrafts(drafts []*draft.Draft, dir string) error {
 	out := make([]draftJSON, len(drafts))
 	for i, d := range drafts {
-		out[i] = draftJSON{Step: d.Name, FillIn: d.Open, Warnings: []string{}}
-		for _, w := range d.Warnings {
-			out[i].Warnings = append(out[i].Warnings, strings.TrimSpace(w.String()))
-		}
+		out[i] = jsonOfDraft(d)
 		if dir == "" {
 			out[i].Definition = string(d.Text)
 			continue

@@ -18,9 +18,14 @@ type callFlags struct {
 }
 
 func (f *callFlags) register(cmd *cobra.Command) {
+	f.registerArguments(cmd)
+	cmd.Flags().StringArrayVar(&f.implementations, "impl", nil, "choose an implementation: step=name or node=name; may be repeated")
+}
+
+// registerArguments registers the flags that give arguments.
+func (f *callFlags) registerArguments(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.inputs, "input", "i", nil, "an input: name=@file, name=uri or name=text; may be repeated")
 	cmd.Flags().StringArrayVarP(&f.params, "param", "p", nil, "a parameter: name=value; may be repeated")
-	cmd.Flags().StringArrayVar(&f.implementations, "impl", nil, "choose an implementation: step=name or node=name; may be repeated")
 }
 
 // request reads a call of a tool.
@@ -197,6 +202,9 @@ func (a *app) printPlan(p *pipelines.Plan) {
 		for _, t := range p.NodeKeep(c.Nodes[i].ID) {
 			fmt.Fprintf(a.Out, "keeps of %s: %s\n", c.Nodes[i].ID, t)
 		}
+	}
+	for _, converted := range p.Conversions() {
+		fmt.Fprintln(a.Out, converted)
 	}
 	for _, o := range c.Outputs {
 		many := ""

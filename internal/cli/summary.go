@@ -25,7 +25,19 @@ func (a *app) printFailure(id runs.ID, f *steps.Failure) {
 			at += fmt.Sprintf(", attempt %d", f.Attempt)
 		}
 	}
-	fmt.Fprintf(a.Out, "  failed%s: %s (%s)\n", at, f.Message, f.Code)
+	a.explain("failed"+at, f)
+	if f.Node != "" {
+		index := ""
+		if f.Index != "" {
+			index = " --index " + string(f.Index)
+		}
+		fmt.Fprintf(a.Out, "  all of it:  %[1]s logs %[2]s %[3]s%[4]s\n  go on:      %[1]s retry %[2]s\n", a.Program, id, f.Node, index)
+	}
+}
+
+// explain prints what a failure says: why, what to do, and the end of the log.
+func (a *app) explain(what string, f *steps.Failure) {
+	fmt.Fprintf(a.Out, "  %s: %s (%s)\n", what, f.Message, f.Code)
 	if f.Hint != "" {
 		fmt.Fprintf(a.Out, "  %s\n", f.Hint)
 	}
@@ -34,13 +46,6 @@ func (a *app) printFailure(id runs.ID, f *steps.Failure) {
 		for line := range strings.SplitSeq(strings.TrimRight(f.LogTail, "\n"), "\n") {
 			fmt.Fprintf(a.Out, "  | %s\n", line)
 		}
-	}
-	if f.Node != "" {
-		index := ""
-		if f.Index != "" {
-			index = " --index " + string(f.Index)
-		}
-		fmt.Fprintf(a.Out, "  all of it:  %[1]s logs %[2]s %[3]s%[4]s\n  go on:      %[1]s retry %[2]s\n", a.Program, id, f.Node, index)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/ligase-bio/ligase/internal/draft"
 	"github.com/ligase-bio/ligase/internal/problem"
 )
 
@@ -188,16 +188,8 @@ func hang(s string, width int, indent string) string {
 	return out.String()
 }
 
-// plainWord is what a shell takes as it is.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
 // quoted is a word as a POSIX shell reads it back.
-func quoted(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
+func quoted(word string) string { return draft.ShellWord(word) }
 
 // counted is a number of things: "1 problem", "8 problems".
 func counted(n int, thing string) string {

@@ -58,15 +58,9 @@ func (a *app) printTool(c *catalog.Catalog, t *catalog.Tool) error {
 	printPorts(w, t.Outputs)
 	if len(t.Metrics) > 0 {
 		heading("METRICS")
-		for _, m := range t.Metrics {
-			facts := []string{}
-			if m.Unit != "" {
-				facts = append(facts, m.Unit)
-			}
-			if m.Better != "" {
-				facts = append(facts, m.Better+" is better")
-			}
-			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s  %s", m.Name, strings.Join(facts, ", ")), " "))
+		for i := range t.Metrics {
+			m := &t.Metrics[i]
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s  %s", m.Name, strings.Join(m.Facts(), ", ")), " "))
 			if m.Description != "" {
 				fmt.Fprintln(w, fill(m.Description, 78, "      "))
 			}
@@ -139,7 +133,7 @@ func printPorts(w io.Writer, ports []steps.Port) {
 func paramFacts(p *steps.Param) string { return strings.Join(append(p.Facts(), p.Standing()), ", ") }
 
 func resourceFacts(i *steps.Implementation) string {
-	facts := i.Needs()
+	facts := append(i.Needs(), i.Takes()...)
 	if i.Image != "" {
 		facts = append(facts, "image "+i.Image)
 	}

@@ -22,6 +22,7 @@ type planned struct {
 	Sound    bool          `json:"sound"`
 	Nodes    []plannedNode `json:"nodes,omitempty"`
 	More     int           `json:"more_nodes,omitempty"`
+	Converts []string      `json:"converts,omitempty"` // inputs that are made into another format, and what that loses
 	Gives    []string      `json:"gives,omitempty"`
 	Digest   string        `json:"digest,omitempty"`
 	Problems []mistake     `json:"problems,omitempty"`
@@ -57,6 +58,9 @@ func (p *planned) Text() string {
 	}
 	if p.More > 0 {
 		fmt.Fprintf(&b, "\n- and %d more nodes", p.More)
+	}
+	for _, converted := range p.Converts {
+		b.WriteString("\n" + converted)
 	}
 	return b.String() + "\nGives " + strings.Join(p.Gives, ", ") + ". Nothing has been created."
 }
@@ -103,6 +107,9 @@ func (p *planned) describe(plan *pipelines.Plan) {
 		p.Nodes = append(p.Nodes, n)
 	}
 	p.More = len(uses) - len(p.Nodes)
+	for _, converted := range plan.Conversions() {
+		p.Converts = append(p.Converts, converted.String())
+	}
 	for _, o := range c.Outputs {
 		p.Gives = append(p.Gives, o.Port.Name)
 	}

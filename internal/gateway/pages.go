@@ -51,7 +51,7 @@ func (g *Gateway) page(d *catalog.Tool) *toolPage {
 	}
 	for i := range d.Implementations {
 		impl := &d.Implementations[i]
-		p.Implementations = append(p.Implementations, pageImplementation{impl.Name, impl.Title, impl.Description, impl.Image, strings.Join(impl.Needs(), ", "), impl.License, impl.Citation})
+		p.Implementations = append(p.Implementations, pageImplementation{impl.Name, impl.Title, impl.Description, impl.Image, strings.Join(append(impl.Needs(), impl.Takes()...), ", "), impl.License, impl.Citation})
 	}
 	now := g.o.Catalog.Now()
 	if def := now.Pipeline(d.Name); def != nil {
@@ -116,9 +116,10 @@ func (p *toolPage) Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Outputs[i].Name, cell(strings.Join(p.Outputs[i].Facts(), ", ")), cell(p.Outputs[i].Description))
 	}
 	if len(p.Metrics) > 0 {
-		b.WriteString("\n## Metrics\n\n| name | unit | better | about |\n|---|---|---|---|\n")
-		for _, m := range p.Metrics {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, cell(m.Unit), m.Better, cell(m.Description))
+		b.WriteString("\n## Metrics\n\n| name | what | about |\n|---|---|---|\n")
+		for i := range p.Metrics {
+			m := &p.Metrics[i]
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m.Name, cell(strings.Join(m.Facts(), ", ")), cell(m.Description))
 		}
 	}
 	if len(p.Implementations) > 0 {

@@ -59,8 +59,8 @@ func (g *Gateway) catalogTools(others []*tool) []*tool {
 	}
 	var tools, bare []*tool
 	for _, d := range exposed {
-		if t := g.submitOne(d, steps.BriefSchema); g.served(t) {
-			tools, bare = append(tools, t), append(bare, g.submitOne(d, steps.BareSchema))
+		if t := g.submitOne(d, steps.BriefSchema, 200); g.served(t) {
+			tools, bare = append(tools, t), append(bare, g.submitOne(d, steps.BareSchema, 100))
 			size += len(t.shape) + 1
 		}
 	}
@@ -73,10 +73,11 @@ func (g *Gateway) catalogTools(others []*tool) []*tool {
 // schemaMaker describes arguments, in more words or fewer.
 type schemaMaker func([]steps.Port, []steps.Param) *steps.Schema
 
-// submitOne is the tool that submits a step or a pipeline.
-func (g *Gateway) submitOne(d *catalog.Tool, schema schemaMaker) *tool {
+// submitOne is the tool that submits a step or a pipeline, with so many bytes
+// of what is said of it at most.
+func (g *Gateway) submitOne(d *catalog.Tool, schema schemaMaker, words int) *tool {
 	t := &tool{def: &mcp.Tool{
-		Name: submitPrefix + d.Name, Description: submitDescription(d),
+		Name: submitPrefix + d.Name, Description: submitDescription(d, words),
 		InputSchema: submitSchema(d, schema), OutputSchema: submittedSchema,
 		Annotations: &mcp.ToolAnnotations{DestructiveHint: no(), OpenWorldHint: no()},
 	}}
@@ -473,13 +474,13 @@ func pollAfter(usually steps.Duration, age time.Duration) int {
 	return min(max(least, int(age/time.Second)/5), most)
 }
 
-func submitDescription(d *catalog.Tool) string {
+func submitDescription(d *catalog.Tool, words int) string {
 	kind := "Step"
 	if d.Kind == pipelines.KindPipeline {
 		kind = "Pipeline"
 	}
 	parts := []string{fmt.Sprintf("%s: %s.", kind, strings.TrimSuffix(d.Title, "."))}
-	if first := firstSentences(d.Description, 200); first != "" {
+	if first := firstSentences(d.Description, words); first != "" {
 		parts = append(parts, first)
 	}
 	if d.Duration != "" {

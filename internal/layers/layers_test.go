@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/definition", "uris", "internal/tool"},
 	{"uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob", "internal/compare"},
 	{"uris/drivers", "steps", "internal/config", "internal/baseline", "internal/adapt", "internal/gateway/identity", "internal/gateway/mcptasks"},
-	{"steps/worker", "dag", "internal/gateway/record"},
+	{"steps/worker", "dag", "internal/gateway/record", "internal/draft"},
 	{"pipelines", "internal/gateway/door"},
 	{"catalog", "internal/tasks"},
 	{"internal/runs", "internal/pod", "internal/argo/templates"},

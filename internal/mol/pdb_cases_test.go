@@ -49,6 +49,7 @@ func TestReadPDB(t *testing.T) {
 		{"insertion codes", ala("A", "  52 ") + residue("ATOM", "SER", "A", "  52A", 3) + ala("A", "  53 "), "ASA", "A", nil},
 		{"negative numbers", ala("A", "  -3 ") + ala("A", "   0 "), "AA", "A", nil},
 		{"hybrid-36 numbers", ala("A", "9999 ") + ala("A", "A000 "), "AA", "A", nil},
+		{"hybrid-36 serials", strings.ReplaceAll(ala("A", "   1 "), "ATOM      ", "ATOM  A000"), "A", "A", nil},
 		{"numbers of five digits", ala("A", "9999 ") + ala("A", "10000") + ala("A", "10001"), "AAA", "A", nil},
 		{"water and ligands", ala("A", "   1 ") + "TER\n" + atomLine("HETATM", 9, " O  ", " ", "HOH", "A", " 101 ", 1, "  1.00") + "\n" +
 			atomLine("HETATM", 9, "FE  ", " ", "HEM", "A", " 102 ", 1, "  1.00") + "\n", "A", "A", []string{"1 atom of water", "1 atom of ligands"}},

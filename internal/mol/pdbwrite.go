@@ -51,6 +51,10 @@ func WritePDB(w io.Writer, s *Structure, remarks ...string) error {
 }
 
 func writeAtom(w io.Writer, serial int, chain string, r *Residue, a *Atom) error {
+	return writeRecord(w, "ATOM  ", " ", serial, chain, r, a, "")
+}
+
+func writeRecord(w io.Writer, record, alt string, serial int, chain string, r *Residue, a *Atom, charge string) error {
 	for _, x := range a.Pos {
 		// 8.3 columns hold -999.999 to 9999.999.
 		if math.IsNaN(x) || x <= -999.9995 || x >= 9999.9995 {
@@ -61,10 +65,10 @@ func writeAtom(w io.Writer, serial int, chain string, r *Residue, a *Atom) error
 	if len(name) < 4 && len(a.Element) < 2 {
 		name = " " + name // one-letter elements stand in column 14
 	}
-	fmt.Fprintf(w, "ATOM  %s %-4.4s %3.3s %s%s%c   %8.3f%8.3f%8.3f%6.2f%6.2f          %2.2s\n",
-		hybrid36(serial, 5), name, r.Name, chain, hybrid36(r.Number, 4), insertion(r),
+	fmt.Fprintf(w, "%s%s %-4.4s%s%3.3s %s%s%c   %8.3f%8.3f%8.3f%6.2f%6.2f          %2.2s%s\n",
+		record, hybrid36(serial, 5), name, alt, r.Name, chain, hybrid36(r.Number, 4), insertion(r),
 		a.Pos[0], a.Pos[1], a.Pos[2],
-		clampColumn(a.Occupancy), clampColumn(a.B), a.Element)
+		clampColumn(a.Occupancy), clampColumn(a.B), a.Element, charge)
 	return nil
 }
 

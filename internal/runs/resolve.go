@@ -266,6 +266,15 @@ func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) 
 	ext := extension(name)
 	formats := s.accepted(port)
 	var refused error
+	for _, format := range formats {
+		f := types.FormatOf(port.Type, format)
+		if f == nil || !f.Anything() || ext == "" || s.tellsFormat(name) {
+			continue // what is of another format is not meant
+		}
+		if refused = types.CheckPort(*port, format, head, whole); refused == nil {
+			return steps.TypeFormat{Type: port.Type, Format: format}, nil
+		}
+	}
 	for _, byExtension := range []bool{true, false} {
 		for _, name := range formats {
 			f := types.FormatOf(port.Type, name)
@@ -312,6 +321,20 @@ func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) 
 		Message: fmt.Sprintf("%s is of no type that is known here; `%s` takes %s.", what, port.Name, dag.Describe(types, port.Type, formats)),
 		Fix:     "Name the file with the extension of its format.",
 	}
+}
+
+// tellsFormat reports whether some format's files are named like that.
+func (s *Service) tellsFormat(name string) bool {
+	types := s.catalog.Types()
+	name = strings.ToLower(name)
+	for _, typ := range types.Names() {
+		for _, f := range types.Lookup(typ).Formats {
+			if slices.ContainsFunc(f.Extensions, func(ext string) bool { return strings.HasSuffix(name, "."+ext) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // couldBe reports whether content without a name that says what it is could

@@ -54,11 +54,11 @@ func TestFilesOfUsers(t *testing.T) {
 		{"a table, in the call", runs.InputValue{Inline: []byte(scores), Name: "mine.csv"}, ""},
 		{"a table, in the call, without a name", runs.InputValue{Inline: []byte(scores), Name: "scores"}, ""},
 		{"a structure", model,
-			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`."},
+			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models` or `backbones`."},
 		{"a structure, in the call", runs.InputValue{Inline: []byte(atoms), Name: "model.pdb"},
-			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`."},
+			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models` or `backbones`."},
 		{"a structure, in the call, without a name", runs.InputValue{Inline: []byte(atoms), Name: "scores"},
-			"inputs.scores[0]: The value given is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`."},
+			"inputs.scores[0]: The value given is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models` or `backbones`."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			plan, err := s.Plan(t.Context(), runs.SubmitRequest{Tenant: "t", Tool: "rank",
@@ -77,6 +77,63 @@ func TestFilesOfUsers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEndingsThatSayNothing: a port that takes anything takes it under any
+// name that is no other format's; others believe what a name says.
+func TestEndingsThatSayNothing(t *testing.T) {
+	types, ps := steps.LibraryTypes()
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	step, problems := steps.ParseStep("head.yaml", []byte(`
+name: head
+version: 1.0.0
+title: First line
+description: Gives it.
+inputs: {text: {type: file, format: text}, sequence: {type: protein.sequence, format: fasta, optional: true}}
+outputs: {line: {type: file, format: text}}
+implementations: {sh: {command: [head, $(inputs.text), [$(inputs.sequence)]], collect: {line: x}}}
+`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	b := newBench(t)
+	s := b.service(b.store(), func(o *runs.Options) { o.Catalog = fixedStep{step, types} })
+	for _, tt := range []struct{ port, file, content, want string }{
+		{"text", "notes.txt", "some words\n", ""},
+		{"text", "aligned.sam", "@HD\tVN:1.6\n", ""},
+		{"text", "notes", "some words\n", ""},
+		{"text", "notes.txt", "\x00\x01", "binary data"},
+		{"text", "mine.csv", scores, "takes a file (file, text)"},
+		{"sequence", "mine.txt", ">mine\n" + sequence + "\n", ""},
+		{"sequence", "mine.txt", "some words\n", "of no type that is known here"},
+	} {
+		inputs := map[string][]runs.InputValue{"text": {{Inline: []byte("x\n"), Name: "text"}}}
+		inputs[tt.port] = []runs.InputValue{{Inline: []byte(tt.content), Name: tt.file}}
+		_, err := s.Plan(t.Context(), runs.SubmitRequest{Tenant: "t", Tool: "head", Inputs: inputs})
+		switch {
+		case tt.want == "" && err != nil:
+			t.Errorf("%s as %s: %v", tt.file, tt.port, err)
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%s as %s: %v, want …%s…", tt.file, tt.port, err, tt.want)
+		}
+	}
+}
+
+// fixedStep is a catalog of one step.
+type fixedStep struct {
+	step  *steps.Step
+	types *steps.Types
+}
+
+func (c fixedStep) Types() *steps.Types                 { return c.types }
+func (c fixedStep) Next(string, string) []catalog.Fit   { return nil }
+func (c fixedStep) Step(string) *steps.Step             { return c.step }
+func (c fixedStep) Pipeline(string) *pipelines.Pipeline { return nil }
+func (c fixedStep) Names(pipelines.Kind) []string       { return nil }
+func (c fixedStep) Compile(_ string, i map[string]string) (*pipelines.Compiled, error) {
+	return pipelines.CompileStep(c.step, c, &pipelines.CompileOptions{Implementations: i})
 }
 
 // TestBareValues: a sequence needs no header in a call, and becomes a file

@@ -57,6 +57,23 @@ func (s *Service) Plan(ctx context.Context, req SubmitRequest) (*pipelines.Plan,
 	return b.plan, nil
 }
 
+// Prepare checks a request as Submit would and puts the values that it brings
+// to where the run would find them, so that what its plan says can be tried
+// without a run. The id is the one that the run would have; the folder is the
+// caller's to remove.
+func (s *Service) Prepare(ctx context.Context, req SubmitRequest) (ID, *pipelines.Plan, error) {
+	b, err := s.bind(ctx, &req)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, w := range b.writes {
+		if err := s.writeInline(ctx, w); err != nil {
+			return "", nil, err
+		}
+	}
+	return b.id, b.plan, nil
+}
+
 // Submit accepts a call. When it returns nil the run is recorded durably and
 // will be done; it may already be in the engine's hands.
 //

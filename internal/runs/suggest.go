@@ -55,7 +55,9 @@ func (s *Service) suggest(ctx context.Context, tenant string, c *pipelines.Compi
 
 // takes reports whether a port takes a value of a type in a format.
 func (s *Service) takes(port *steps.Port, typ, format string) bool {
-	return s.catalog.Types().Fits(typ, port.Type) && slices.Contains(s.accepted(port), format)
+	known := *port
+	known.Formats = s.accepted(port)
+	return s.catalog.Types().Takes(&known, typ, format)
 }
 
 // lineage is how many runs back objects that fit are looked for.

@@ -72,7 +72,7 @@ func (a *attempt) execute(ctx context.Context) (*steps.Result, *steps.Failure) {
 		a.describe(failure)
 		a.recordFailure(ctx, failure)
 	}
-	a.leave(failure != nil && a.worker.options.KeepWork)
+	a.leave(failure != nil && a.worker.options.KeepWork || failure == nil && a.worker.options.KeepDone)
 	return result, failure
 }
 
@@ -172,11 +172,19 @@ func (a *attempt) runParts(ctx context.Context, parts []part) *steps.Failure {
 	a.forgotten = true
 	for i := range parts {
 		a.part = &parts[i]
+		if a.hooks.Command != nil {
+			a.hooks.Command(parts[i].argv)
+		}
 		if f := a.runCommand(ctx, parts[i].argv); f != nil {
 			return f
 		}
 		if f := a.judge(ctx); f != nil {
 			return f
+		}
+		if done := parts[i].done; done != nil {
+			if f := done(); f != nil {
+				return f
+			}
 		}
 	}
 	return nil

@@ -14,13 +14,14 @@ import (
 // errUnset says that a reference names an input or parameter without a value.
 var errUnset = errors.New("is not set")
 
-// A part is one command of an attempt: what prepares, the command of the
-// implementation, or what finishes.
+// A part is one command of an attempt: a conversion of an input, what prepares,
+// the command of the implementation, or what finishes.
 type part struct {
-	noun string   // begins a sentence about it
-	argv []string // the program's path, and its arguments
-	own  bool     // the program is ligase itself: what its exit code means is known
-	last bool     // it finishes: what it is given is what the command made
+	noun string                // begins a sentence about it
+	argv []string              // the program's path, and its arguments
+	own  bool                  // the program is ligase itself: what its exit code means is known
+	last bool                  // it finishes: what it is given is what the command made
+	done func() *steps.Failure // looks at what it made, when it ended well; nil: nobody does yet
 }
 
 // parts renders the commands of the attempt. All are looked at before the
@@ -28,7 +29,10 @@ type part struct {
 // not there.
 func (a *attempt) parts() ([]part, *steps.Failure) {
 	nouns := [...]string{"The preparation of the command", "The command", "The finish of the command"}
-	var parts []part
+	parts, f := a.conversions()
+	if f != nil {
+		return nil, f
+	}
 	for i, args := range a.task.Implementation.Commands() {
 		if len(args) == 0 && i != 1 {
 			continue

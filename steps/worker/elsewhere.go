@@ -24,6 +24,9 @@ func (w *Worker) Stage(ctx context.Context, t Task, folder string) (map[string]S
 	if f == nil {
 		f = a.stage(ctx)
 	}
+	if f == nil {
+		f = a.convert(ctx)
+	}
 	if f != nil {
 		a.describe(f)
 		a.recordFailure(ctx, f)

@@ -392,3 +392,22 @@ func TestKeepWork(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A step that is being tried out is looked at whatever came of it.
+func TestKeepDone(t *testing.T) {
+	l := newLab(t, func(o *worker.Options) { o.KeepDone = true })
+	task := l.task(`echo "$1" >out.txt; echo more >beside.txt`, "$(work)")
+	task.Outputs = []steps.Port{{Name: "out", Type: "note", Formats: []string{"txt"}}}
+	task.Implementation.Collect = map[string]string{"out": "out.txt"}
+	var argv []string
+	if _, f := l.Execute(context.Background(), task, &worker.Hooks{Command: func(a []string) { argv = a }}); f != nil {
+		t.Fatal(f)
+	}
+	folder := l.Folder(task.RunID, "node", "", 1)
+	if b, err := os.ReadFile(filepath.Join(folder, "work", "beside.txt")); string(b) != "more\n" {
+		t.Error(err)
+	}
+	if len(argv) != 5 || argv[4] != filepath.Join(folder, "work") || !filepath.IsAbs(argv[0]) {
+		t.Errorf("told to run %q", argv)
+	}
+}

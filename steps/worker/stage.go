@@ -24,6 +24,8 @@ type stagedInput struct {
 	paths    []string // of the items that are there, in index order
 	folder   string   // of a port that takes many
 	manifest string   // of a port that takes many
+
+	conversions []conversion
 }
 
 const (
@@ -77,11 +79,16 @@ func (a *attempt) stage(ctx context.Context) *steps.Failure {
 				continue
 			}
 			staged.paths = append(staged.paths, names[k])
+			port, path := &input.Port, names[k]
+			if c := a.conversionOf(input, k, path); c != nil {
+				staged.conversions = append(staged.conversions, *c)
+				port, path = &c.given, c.from
+			}
 			group.Go(func() error {
 				if ctx.Err() != nil {
 					return nil
 				}
-				if f := a.stageItem(ctx, &input.Port, &input.Items[k], names[k]); f != nil {
+				if f := a.stageItem(ctx, port, &input.Items[k], path); f != nil {
 					stop(f) // the first failure is the one that is told
 				}
 				return nil
@@ -115,7 +122,7 @@ func (a *attempt) names(in string, input *Input) ([]string, *steps.Failure) {
 			return nil, fail(steps.FailInput, "Item %d of input `%s` has no URI.", k, port.Name)
 		}
 		there++
-		ext := a.extension(port, item.Format)
+		ext := a.extension(port, a.formatFor(port, item.Format))
 		if !port.Many {
 			names[k] = filepath.Join(in, port.Name+"."+ext)
 			continue
@@ -175,6 +182,12 @@ func (a *attempt) stageItem(ctx context.Context, port *steps.Port, item *Item, p
 	if format == "" && len(port.Formats) > 0 {
 		format = port.Formats[0]
 	}
+	return a.checkStaged(port, item, format, path)
+}
+
+// checkStaged checks that a staged file is what the port takes, and makes it
+// read-only.
+func (a *attempt) checkStaged(port *steps.Port, item *Item, format, path string) *steps.Failure {
 	head, whole, err := headOf(path)
 	if err != nil {
 		return storageFailure(fmt.Sprintf("The staged input `%s` could not be read", port.Name), err)

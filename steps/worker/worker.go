@@ -39,6 +39,7 @@ type Options struct {
 	MaxLog   int64         // bytes of log kept per attempt: the first and the last halves; 0: 8 MiB
 	Grace    time.Duration // between SIGTERM and SIGKILL; 0: 5 s
 	KeepWork bool          // leave the private folder of failed attempts
+	KeepDone bool          // leave that of attempts that succeeded
 	// Unlimited lets commands have more memory than their implementation
 	// asks for. Without it, one that grows over resources.memory is ended
 	// with class oom, as it would be on a cluster. Linux only.
@@ -118,6 +119,9 @@ func New(o Options) (*Worker, error) {
 
 // Hooks let an engine watch an attempt. All are optional.
 type Hooks struct {
+	// Command is told what is about to run, as it was rendered: argv, of
+	// which the first is the program's path.
+	Command func(argv []string)
 	// Started is called with the process group once the command runs. What it
 	// returns ends the attempt.
 	Started func(pid int) error

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -155,5 +158,67 @@ func TestFilesThatCannotBeAreRefused(t *testing.T) {
 		if err := (Image{Name: "n", Files: files}).Write(io.Discard); err == nil {
 			t.Errorf("%s: written", name)
 		}
+	}
+}
+
+// TestAnImageOfDebiansPackagesRuns makes one of a package that every Debian
+// has, twice, and runs a program of it with nothing but the image around.
+func TestAnImageOfDebiansPackagesRuns(t *testing.T) {
+	if _, err := exec.LookPath("dpkg"); err != nil {
+		t.Skip("no Debian, and so no packages of it to make an image of")
+	}
+	image := func() Image {
+		files, err := debian(t.Context(), []string{"coreutils"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Image{Name: "example.org/coreutils:1", Files: append(files, account()...)}
+	}
+	first, second := archive(t, image()), archive(t, image())
+	if !bytes.Equal(first, second) {
+		t.Error("the same packages give another archive")
+	}
+	_, parts := untar(t, first)
+	var layer []byte
+	for name, part := range parts {
+		if strings.HasSuffix(name, ".tar") {
+			layer = part.content
+		}
+	}
+	names, files := untar(t, layer)
+	if list := string(files[strings.TrimPrefix(packageList, "/")].content); !strings.Contains(list, "coreutils ") || !strings.Contains(list, "libc6 ") {
+		t.Errorf("what it is made of: %q", list)
+	}
+	if !slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, "/libgcc_s.so.1") }) {
+		t.Error("a program whose thread ends would abort: libgcc_s.so.1 is missing")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root may run a program with nothing but the image around")
+	}
+	root := t.TempDir()
+	for _, name := range names {
+		path := filepath.Join(root, name)
+		if strings.HasSuffix(name, "/") {
+			if err := os.MkdirAll(path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.WriteFile(path, files[name].content, os.FileMode(files[name].header.Mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("/usr/bin/sort", "--version")
+	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Chroot: root}
+	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("coreutils")) {
+		t.Errorf("sort --version in the image: %v\n%s", err, out)
+	}
+}
+
+func TestAPackageThatIsNotInstalledIsNamed(t *testing.T) {
+	if _, err := exec.LookPath("dpkg"); err != nil {
+		t.Skip("no Debian, and so no packages of it to make an image of")
+	}
+	_, err := debian(t.Context(), []string{"coreutils", "no-such-package"})
+	if err == nil || !strings.Contains(err.Error(), "no-such-package is not installed here") || !strings.Contains(err.Error(), "apt-get install") {
+		t.Errorf("a package that is not installed: %v", err)
 	}
 }

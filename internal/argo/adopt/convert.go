@@ -3,12 +3,12 @@ package adopt
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 
+	"github.com/ligase-bio/ligase/internal/draft"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 )
@@ -34,22 +34,10 @@ const (
 // implementationName is what the implementation of an adopted step is called.
 const implementationName = "argo"
 
-// Draft is the definition that a template became, to be completed by its
-// author where a comment says FILL IN.
-type Draft struct {
-	Name string // of the step
-	Text []byte // YAML
-	Open int    // places to fill in
-	// Warnings are what will not work, or not as its author may think, when
-	// ligase runs it. Those with the codes problem.Missing and
-	// problem.UnknownName keep it from running at all.
-	Warnings problem.Problems
-}
-
 // Convert makes a step of a template. The problems say why it cannot; the
 // draft's warnings say what will not work.
-func Convert(m *Manifest, o Options) (*Draft, problem.Problems) {
-	c := &converter{m: m, types: o.Types, names: map[string]bool{}}
+func Convert(m *Manifest, o Options) (*draft.Draft, problem.Problems) {
+	c := &converter{m: m, types: o.Types}
 	if c.entry = c.entrypoint(o.Entrypoint); c.entry == nil {
 		return nil, c.problems
 	}
@@ -58,7 +46,7 @@ func Convert(m *Manifest, o Options) (*Draft, problem.Problems) {
 	c.outputs()
 	c.warn()
 	text, open := c.write()
-	return &Draft{Name: c.name, Text: text, Open: open, Warnings: c.warnings.Sorted()}, nil
+	return &draft.Draft{Name: c.name, Text: text, Open: open, Warnings: c.warnings.Sorted()}, nil
 }
 
 // converter holds what one Convert finds out.
@@ -74,7 +62,7 @@ type converter struct {
 	ins, outs                                   []port
 	hidden                                      []string // what callers cannot set, and why: comments
 
-	names    map[string]bool // of ports and parameters
+	names    draft.Names // of ports and parameters
 	problems problem.Problems
 	warnings problem.Problems
 }
@@ -153,12 +141,12 @@ func (c *converter) head() {
 	notes := c.m.Annotations
 	c.name = notes[nameAnnotation]
 	if !steps.ValidName(c.name) {
-		c.name = snake(c.m.Name)
+		c.name = draft.Snake(c.m.Name)
 		if c.m.Spec.Entrypoint != c.entry.Name && len(c.m.Spec.Templates) > 1 {
-			c.name = snake(c.m.Name + "-" + c.entry.Name)
+			c.name = draft.Snake(c.m.Name + "-" + c.entry.Name)
 		}
 	}
-	c.title = cut(oneLine(cmp.Or(notes[titleAnnotation], sentenceOf(c.m.Name))), 120)
+	c.title = draft.Cut(draft.OneLine(cmp.Or(notes[titleAnnotation], draft.Title(c.m.Name))), 120)
 	c.description = strings.TrimSpace(cmp.Or(notes[descriptionAnnotation], c.entry.Metadata.Annotations[descriptionAnnotation]))
 	if c.describedBadly = c.description == ""; c.describedBadly {
 		c.description = fmt.Sprintf("Runs the template %s of %s.", c.entry.Name, c.m.Name)
@@ -170,60 +158,4 @@ func (c *converter) head() {
 	if d := notes[durationAnnotation]; slices.Contains([]string{"seconds", "minutes", "hours"}, d) {
 		c.duration = d
 	}
-}
-
-// take gives what is called theirs a name of the step's own, each once.
-func (c *converter) take(theirs string) string {
-	name := snake(theirs)
-	if steps.Reserved(name) {
-		name = cut(name, 38) + "_1"
-	}
-	free := func(name string) bool {
-		for _, argument := range []string{name, name + "_uri", name + "_uris"} {
-			if c.names[argument] {
-				return false
-			}
-		}
-		return true
-	}
-	base := name
-	for i := 2; !free(name); i++ {
-		name = fmt.Sprintf("%s_%d", cut(base, 36), i)
-	}
-	// An input is also the arguments name_uri and name_uris of a call.
-	for _, argument := range []string{name, name + "_uri", name + "_uris"} {
-		c.names[argument] = true
-	}
-	return name
-}
-
-var (
-	notName   = regexp.MustCompile(`[^a-z0-9]+`)
-	humpStart = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-)
-
-// snake is a name as definitions have it.
-func snake(name string) string {
-	name = humpStart.ReplaceAllString(name, "${1}_${2}")
-	name = strings.Trim(notName.ReplaceAllString(strings.ToLower(name), "_"), "_")
-	if name == "" || name[0] < 'a' || name[0] > 'z' {
-		name = strings.TrimSuffix("x_"+name, "_")
-	}
-	return strings.TrimRight(cut(name, 40), "_")
-}
-
-// sentenceOf is a name as the words of a title.
-func sentenceOf(name string) string {
-	words := strings.NewReplacer("_", " ", "-", " ").Replace(name)
-	return strings.ToUpper(words[:1]) + words[1:]
-}
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
-
-// cut is a text with at most n characters.
-func cut(text string, n int) string {
-	if runes := []rune(text); len(runes) > n {
-		return string(runes[:n])
-	}
-	return text
 }

@@ -7,6 +7,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 
+	"github.com/ligase-bio/ligase/internal/draft"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 )
@@ -24,7 +25,7 @@ func (c *converter) inputs() {
 			c.hide(p.Name, "the cluster gives it (valueFrom)")
 			continue
 		case value != nil && strings.Contains(value.String(), "{{"):
-			c.hide(p.Name, "Argo works it out: "+oneLine(value.String()))
+			c.hide(p.Name, "Argo works it out: "+draft.OneLine(value.String()))
 			continue
 		}
 		if base, many, is := uriName(p.Name); is {
@@ -35,7 +36,7 @@ func (c *converter) inputs() {
 	}
 	for i := range c.entry.Inputs.Artifacts {
 		a := &c.entry.Inputs.Artifacts[i]
-		in := port{name: c.take(a.Name), theirs: a.Name, source: steps.FromArtifact, optional: a.Optional || a.HasLocationOrKey() || a.From != ""}
+		in := port{name: c.names.Take(a.Name), theirs: a.Name, source: steps.FromArtifact, optional: a.Optional || a.HasLocationOrKey() || a.From != ""}
 		in.typ, in.others, in.guessed = c.guess(a.Name, a.Path)
 		in.description = "For the artifact " + a.Name + "."
 		if a.HasLocationOrKey() || a.From != "" {
@@ -88,20 +89,20 @@ func (c *converter) param(p *wfv1.Parameter, value *wfv1.AnyString) {
 			out.value, texts = nil, out.enum
 		}
 	}
-	out.kind = kindOf(texts)
+	out.kind = draft.KindOf(texts)
 	if out.kind == steps.Boolean {
 		out.enum = nil // that are all
 	}
-	out.name = c.take(p.Name)
+	out.name = c.names.Take(p.Name)
 	c.params = append(c.params, out)
 }
 
 func (c *converter) uriInput(p *wfv1.Parameter, value *wfv1.AnyString, base string, many bool) {
-	in := port{name: c.take(base), theirs: p.Name, source: steps.FromURI, many: many, description: describe(p)}
+	in := port{name: c.names.Take(base), theirs: p.Name, source: steps.FromURI, many: many, description: describe(p)}
 	file := ""
 	if value != nil && value.String() != "" {
 		file = value.String()
-		c.hide(p.Name, "its default "+oneLine(file)+" is not used: a call says where its input lies")
+		c.hide(p.Name, "its default "+draft.OneLine(file)+" is not used: a call says where its input lies")
 	}
 	in.typ, in.others, in.guessed = c.guess(p.Name, file)
 	c.ins = append(c.ins, in)
@@ -124,16 +125,16 @@ func (c *converter) outputs() {
 			file = p.ValueFrom.Path
 		}
 		if base, many, is := uriName(p.Name); is {
-			out.name, out.source, out.many, file = c.take(base), steps.FromURI, many, ""
+			out.name, out.source, out.many, file = c.names.Take(base), steps.FromURI, many, ""
 		} else {
-			out.name = c.take(p.Name)
+			out.name = c.names.Take(p.Name)
 		}
 		out.typ, out.others, out.guessed = c.guess(p.Name, file)
 		c.outs = append(c.outs, out)
 	}
 	for i := range c.entry.Outputs.Artifacts {
 		a := &c.entry.Outputs.Artifacts[i]
-		out := port{name: c.take(a.Name), theirs: a.Name, source: steps.FromArtifact, optional: a.Optional}
+		out := port{name: c.names.Take(a.Name), theirs: a.Name, source: steps.FromArtifact, optional: a.Optional}
 		out.typ, out.others, out.guessed = c.guess(a.Name, a.Path)
 		if strings.HasSuffix(a.Path, "/") {
 			out.many, out.glob = true, "*"
@@ -143,9 +144,9 @@ func (c *converter) outputs() {
 	if len(c.outs) > 0 {
 		return
 	}
-	result := port{name: c.take("printed"), source: steps.FromResult, typ: fallback, description: "What the template prints."}
+	result := port{name: c.names.Take("printed"), source: steps.FromResult, typ: draft.Fallback, description: "What the template prints."}
 	if c.entry.Container == nil && c.entry.Script == nil {
-		result = port{name: c.take("output"), theirs: "FILL-IN", source: steps.FromParameter, typ: fallback, guessed: true, nothing: true}
+		result = port{name: c.names.Take("output"), theirs: "FILL-IN", source: steps.FromParameter, typ: draft.Fallback, guessed: true, nothing: true}
 		c.warnings.Addf(c.pos("name"), c.path(""), problem.Missing, "Add an output parameter or artifact to it.",
 			"The template %s gives nothing, and a step gives something.", c.entry.Name)
 	}

@@ -27,8 +27,8 @@ type kept struct {
 	source string
 }
 
-// catalogs are what is rendered in tests: the library, what engines are tested
-// with, and the shapes that those lack.
+// catalogs are what is rendered in tests: the library, the examples, what
+// engines are tested with, and the shapes that those lack.
 func catalogs(t *testing.T) map[string]kept {
 	t.Helper()
 	out := map[string]kept{}
@@ -49,6 +49,9 @@ func catalogs(t *testing.T) map[string]kept {
 	suite := folder(filepath.Join("..", "..", "runs", "runstest", "definitions"))
 	odd := folder(filepath.Join("testdata", "odd"))
 	load("library", "", catalog.Builtin()...)
+	for _, example := range []string{"variants", "families"} {
+		load(example, "", append(catalog.Builtin(), folder(filepath.Join("..", "..", "..", "catalog", "examples", example)))...)
+	}
 	load("suite", suite.Name, suite)
 	load("odd", odd.Name, suite, odd)
 	return out

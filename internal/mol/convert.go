@@ -1,0 +1,445 @@
+package mol
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// site is an atom as both formats have it.
+type site struct {
+	model   int
+	het     bool
+	name    string
+	element string
+	alt     string // "" for none
+	residue string
+	chain   string
+	number  int
+	insert  string // "" for none
+	pos     Vec    // Å
+	occ, b  float64
+	charge  string // as PDB files have it: "2+"
+}
+
+// sites are the atoms of a file and what of it they do not have.
+type sites struct {
+	atoms []site
+	notes []string
+}
+
+// ConvertMMCIF reads the atoms of an mmCIF file and writes them as PDB: all
+// models, alternate locations and ligands, with the author's numbers and
+// chains. What PDB files have no room for is refused (more than 62 chains) or
+// changed and told in the notes (chain ids of several letters, residue names of
+// more than three). Nothing but atoms is kept. The error is a [*ReadError] or
+// the reader's or writer's own.
+func ConvertMMCIF(r io.Reader, w io.Writer, limits *Limits) (notes []string, err error) {
+	s, err := readSites(r, limits)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.shortChains(); err != nil {
+		return nil, err
+	}
+	s.shortResidues()
+	if err := s.writePDB(w); err != nil {
+		return nil, err
+	}
+	return append(s.notes, "Kept are the atoms; header, sequence, symmetry, bonds and assemblies are not."), nil
+}
+
+// siteTags are what is read of _atom_site (mmcif_pdbx_v50.dic).
+var siteTags = []string{
+	"group_pdb", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id", "label_seq_id",
+	"pdbx_pdb_ins_code", "cartn_x", "cartn_y", "cartn_z", "occupancy", "b_iso_or_equiv", "pdbx_formal_charge",
+	"auth_seq_id", "auth_comp_id", "auth_asym_id", "auth_atom_id", "pdbx_pdb_model_num",
+}
+
+func readSites(r io.Reader, limits *Limits) (*sites, error) {
+	l := limits.orDefault(64 << 10)
+	scanner := &cifScanner{in: newLines(r, l)}
+	out := &sites{}
+	has, err := cifTable(scanner, "_atom_site", siteTags, func(line int, v []cifValue) error {
+		first := func(tags ...int) string {
+			for _, t := range tags {
+				if !v[t].none {
+					return v[t].text
+				}
+			}
+			return ""
+		}
+		a := site{
+			het: strings.EqualFold(first(0), "HETATM"), element: strings.ToUpper(first(1)),
+			name: first(17, 2), alt: first(3), residue: strings.ToUpper(first(15, 4)), chain: first(16, 5),
+			insert: first(7), charge: pdbCharge(first(13)), model: 1, occ: 1,
+		}
+		var ok bool
+		for i := range a.pos {
+			if a.pos[i], ok = parseReal(v[8+i].text); !ok || v[8+i].none {
+				return refuse(FaultMalformed, line, "%.20q is not a coordinate.", v[8+i].text)
+			}
+		}
+		if x, ok := parseReal(first(11)); ok {
+			a.occ = x
+		}
+		if x, ok := parseReal(first(12)); ok {
+			a.b = x
+		}
+		if number := first(14, 6); number != "" {
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				return refuse(FaultMalformed, line, "%.20q is not a residue number.", number)
+			}
+			a.number = n
+		}
+		if n, err := strconv.Atoi(first(18)); err == nil {
+			a.model = n
+		}
+		if a.name == "" || a.residue == "" {
+			return refuse(FaultMalformed, line, "An atom has no name, or no residue's.")
+		}
+		if out.atoms = append(out.atoms, a); len(out.atoms) > l.Atoms {
+			return refuse(FaultTooLarge, line, "The structure has more than %d atoms; give a smaller one.", l.Atoms)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !scanner.started:
+		return nil, refuse(FaultEmpty, 0, "The file is empty; give an mmCIF file of a structure.")
+	case len(out.atoms) == 0 && !has["cartn_x"]:
+		return nil, refuse(FaultFormat, 0, "There is no _atom_site with coordinates in the file, so it is no mmCIF file of a structure.")
+	case len(out.atoms) == 0:
+		return nil, refuse(FaultEmpty, 0, "The file has no atoms; give an mmCIF file of a structure.")
+	}
+	return out, nil
+}
+
+// pdbCharge turns "-1" into "1-".
+func pdbCharge(s string) string {
+	n, err := strconv.Atoi(s)
+	switch {
+	case err != nil || n == 0 || n < -9 || n > 9:
+		return ""
+	case n < 0:
+		return strconv.Itoa(-n) + "-"
+	}
+	return strconv.Itoa(n) + "+"
+}
+
+// chainLetters are the ids that a chain can have in a PDB file.
+const chainLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// shortChains gives chains whose id is not one character one that is free.
+func (s *sites) shortChains() error {
+	taken, order, seen := map[string]bool{}, []string{}, map[string]bool{}
+	for i := range s.atoms {
+		if c := s.atoms[i].chain; !seen[c] {
+			seen[c] = true
+			order = append(order, c)
+			taken[c] = taken[c] || len(c) == 1
+		}
+	}
+	short := map[string]string{}
+	var changed []string
+	for _, c := range order {
+		if len(c) == 1 {
+			continue
+		}
+		free := strings.IndexFunc(chainLetters, func(r rune) bool { return !taken[string(r)] })
+		if free < 0 {
+			return refuse(FaultTooLarge, 0, "The structure has %d chains; a PDB file has room for %d. Give a step that takes mmCIF, or a part of the structure.", len(order), len(chainLetters))
+		}
+		short[c] = chainLetters[free : free+1]
+		taken[short[c]] = true
+		changed = append(changed, fmt.Sprintf("%s is %s", orNone(c), short[c]))
+	}
+	for i := range s.atoms {
+		if to, is := short[s.atoms[i].chain]; is {
+			s.atoms[i].chain = to
+		}
+	}
+	if len(changed) > 0 {
+		s.notes = append(s.notes, "Chains have one letter in PDB files: "+strings.Join(changed, ", ")+".")
+	}
+	return nil
+}
+
+func orNone(id string) string {
+	if id == "" {
+		return "the chain without a name"
+	}
+	return id
+}
+
+// shortResidues cuts names of residues to the three letters that there is room
+// for.
+func (s *sites) shortResidues() {
+	cut := map[string]string{}
+	for i := range s.atoms {
+		a := &s.atoms[i]
+		if len(a.residue) > 3 {
+			cut[a.residue] = a.residue[:3]
+			a.residue = a.residue[:3]
+		}
+	}
+	var names []string
+	for name := range cut {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		s.notes = append(s.notes, fmt.Sprintf("Residues have three letters in PDB files: %s is %s.", name, cut[name]))
+	}
+}
+
+func (s *sites) writePDB(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	several := false
+	for i := range s.atoms {
+		several = several || s.atoms[i].model != s.atoms[0].model
+	}
+	serial, open := 0, false
+	for i := range s.atoms {
+		a := &s.atoms[i]
+		if i == 0 || a.model != s.atoms[i-1].model {
+			if several {
+				if open {
+					out.WriteString("ENDMDL\n")
+				}
+				fmt.Fprintf(out, "MODEL     %4d\n", a.model%10000)
+			}
+			serial, open = 0, true
+		}
+		serial++
+		r := Residue{Name: a.residue, Number: a.number}
+		if a.insert != "" {
+			r.Insertion = a.insert[0]
+		}
+		record := "ATOM  "
+		if a.het {
+			record = "HETATM"
+		}
+		alt := " "
+		if a.alt != "" {
+			alt = a.alt[:1]
+		}
+		atom := Atom{Name: a.name, Element: a.element, Pos: a.pos, Occupancy: a.occ, B: a.b}
+		if err := writeRecord(out, record, alt, serial, a.chain, &r, &atom, a.charge); err != nil {
+			return &ReadError{Fault: FaultTooLarge, Message: err.Error() + "."}
+		}
+		last := i == len(s.atoms)-1 || s.atoms[i+1].model != a.model
+		if !a.het && (last || s.atoms[i+1].chain != a.chain || s.atoms[i+1].het && s.endsPolymer(i)) {
+			serial++
+			fmt.Fprintf(out, "TER   %s      %3.3s %s%s%c\n", hybrid36(serial, 5), a.residue, a.chain, hybrid36(a.number, 4), insertion(&r))
+		}
+	}
+	if several {
+		out.WriteString("ENDMDL\n")
+	}
+	out.WriteString("END\n")
+	return out.Flush()
+}
+
+// endsPolymer reports whether nothing of a chain's polymer follows an atom: a
+// modified residue within it is HETATM, too.
+func (s *sites) endsPolymer(i int) bool {
+	for k := i + 1; k < len(s.atoms) && s.atoms[k].model == s.atoms[i].model && s.atoms[k].chain == s.atoms[i].chain; k++ {
+		if !s.atoms[k].het {
+			return false
+		}
+	}
+	return true
+}
+
+// ConvertPDB reads the atoms of a PDB file and writes them as mmCIF: all
+// models, alternate locations and ligands. Water is left out, which is told in
+// the notes, as nothing but atoms is kept. The error is as of [ConvertMMCIF].
+func ConvertPDB(r io.Reader, w io.Writer, limits *Limits) (notes []string, err error) {
+	l := limits.orDefault(4 << 10)
+	in := newLines(r, l)
+	s := &sites{}
+	model, waters := 1, 0
+	for {
+		line, err := in.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch record := recordName(line); record {
+		case "ATOM", "HETATM":
+			a, err := parseAtomLine(line, in.number, record == "HETATM")
+			if err != nil {
+				return nil, err
+			}
+			if kind, _ := classify(a.residue); kind == water {
+				waters++
+				continue
+			}
+			at := site{
+				model: model, het: a.het, name: a.atom.Name, element: a.atom.Element, residue: a.residue, chain: a.chain,
+				number: a.id.number, pos: a.atom.Pos, occ: a.atom.Occupancy, b: a.atom.B,
+			}
+			if a.alt != ' ' {
+				at.alt = string(a.alt)
+			}
+			if a.id.insertion != 0 {
+				at.insert = string(a.id.insertion)
+			}
+			if at.chain == "" {
+				at.chain = "A"
+			}
+			if s.atoms = append(s.atoms, at); len(s.atoms) > l.Atoms {
+				return nil, refuse(FaultTooLarge, in.number, "The structure has more than %d atoms; give a smaller one.", l.Atoms)
+			}
+		case "ENDMDL":
+			model++
+		default:
+			if len(s.atoms) == 0 {
+				if other := otherFormat(line, "PDB"); other != "" {
+					return nil, refuse(FaultFormat, 0, "%s", other)
+				}
+			}
+		}
+	}
+	if len(s.atoms) == 0 {
+		return nil, refuse(FaultEmpty, 0, "The file has no atoms besides water; give a PDB file of a structure.")
+	}
+	if waters > 0 {
+		notes = append(notes, fmt.Sprintf("%d atoms of water are left out.", waters))
+	}
+	return append(notes, "Kept are the atoms; header, symmetry and bonds are not."), s.writeCIF(w)
+}
+
+// writeCIF writes the atoms with what programs need to tell polymers from the
+// rest: entities, and the sequence of each polymer as far as it has atoms.
+func (s *sites) writeCIF(w io.Writer) error {
+	type residue struct {
+		number int
+		insert string
+		name   string
+	}
+	chains, sequence := []string{}, map[string][]residue{}
+	place := make([]int, len(s.atoms)) // the residue's number in its polymer
+	for i := range s.atoms {
+		a := &s.atoms[i]
+		if a.model != s.atoms[0].model {
+			continue
+		}
+		list, known := sequence[a.chain]
+		if !known {
+			chains = append(chains, a.chain)
+		}
+		here := residue{a.number, a.insert, a.residue}
+		if !a.het && (len(list) == 0 || list[len(list)-1] != here) {
+			list = append(list, here)
+		}
+		sequence[a.chain] = list
+	}
+	entity, entities := map[string]int{}, []string{}
+	for _, c := range chains {
+		var names []string
+		for _, r := range sequence[c] {
+			names = append(names, r.name)
+		}
+		text := strings.Join(names, " ")
+		if text == "" {
+			text = "-" + c // no polymer: an entity of its own
+		}
+		at := slices.Index(entities, text)
+		if at < 0 {
+			at = len(entities)
+			entities = append(entities, text)
+		}
+		entity[c] = at + 1
+	}
+	count, last, model := map[string]int{}, map[string]residue{}, 0
+	for i := range s.atoms {
+		a := &s.atoms[i]
+		if a.model != model {
+			model = a.model
+			clear(count)
+			clear(last)
+		}
+		here := residue{a.number, a.insert, a.residue}
+		if !a.het && (count[a.chain] == 0 || last[a.chain] != here) {
+			count[a.chain]++
+			last[a.chain] = here
+		}
+		place[i] = count[a.chain]
+	}
+
+	out := bufio.NewWriter(w)
+	out.WriteString("data_structure\n#\n_entry.id structure\n#\nloop_\n_entity.id\n_entity.type\n")
+	for i, text := range entities {
+		kind := "polymer"
+		if strings.HasPrefix(text, "-") {
+			kind = "non-polymer"
+		}
+		fmt.Fprintf(out, "%d %s\n", i+1, kind)
+	}
+	out.WriteString("#\nloop_\n_entity_poly_seq.entity_id\n_entity_poly_seq.num\n_entity_poly_seq.mon_id\n")
+	for i, text := range entities {
+		if strings.HasPrefix(text, "-") {
+			continue
+		}
+		for k, name := range strings.Fields(text) {
+			fmt.Fprintf(out, "%d %d %s\n", i+1, k+1, cifWord(name))
+		}
+	}
+	out.WriteString("#\nloop_\n")
+	for _, tag := range []string{
+		"group_PDB", "id", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id", "label_entity_id", "label_seq_id",
+		"pdbx_PDB_ins_code", "Cartn_x", "Cartn_y", "Cartn_z", "occupancy", "B_iso_or_equiv", "auth_seq_id", "auth_asym_id", "pdbx_PDB_model_num",
+	} {
+		out.WriteString("_atom_site." + tag + "\n")
+	}
+	for i := range s.atoms {
+		a := &s.atoms[i]
+		group, seq := "ATOM", strconv.Itoa(place[i])
+		if a.het {
+			group, seq = "HETATM", "."
+		}
+		fmt.Fprintf(out, "%s %d %s %s %s %s %s %d %s %s %.3f %.3f %.3f %.2f %.2f %d %s %d\n",
+			group, i+1, cifWord(a.element), cifWord(a.name), orDot(a.alt), cifWord(a.residue), cifWord(a.chain), entity[a.chain], seq,
+			orUnknown(a.insert), a.pos[0], a.pos[1], a.pos[2], a.occ, a.b, a.number, cifWord(a.chain), a.model)
+	}
+	out.WriteString("#\n")
+	return out.Flush()
+}
+
+func orDot(s string) string {
+	if s == "" {
+		return "."
+	}
+	return cifWord(s)
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "?"
+	}
+	return cifWord(s)
+}
+
+// cifWord is a word as a CIF file has it: in quotes where it would be taken
+// for something else.
+func cifWord(s string) string {
+	switch {
+	case s == "":
+		return "."
+	case !strings.ContainsAny(s, " \t'\"#;_$[]") && s != "." && s != "?" && !strings.HasPrefix(strings.ToLower(s), "data_"):
+		return s
+	case !strings.Contains(s, `"`):
+		return `"` + s + `"`
+	}
+	return "'" + s + "'"
+}
