@@ -64,6 +64,10 @@ test-tools: ## against real tools from Debian (installs tm-align, dssp, bwa, sam
 test-podman: ## steps in containers, with podman (Linux; installs it from Debian) as root and as a user, and docker
 	$(GO) test -tags podman -count=1 -p 1 -timeout 30m -run 'Containers|Docker' ./steps/worker ./e2e/podman
 
+.PHONY: test-browser
+test-browser: ## the report of a real campaign in headless Chromium (apt-get install chromium); screenshots in bin/screenshots
+	$(GO) test -tags browser -count=1 -v -timeout 15m ./e2e/report
+
 .PHONY: chaos
 chaos: ## kill the engine at random a hundred times under load
 	$(GO) test -count=1 -v -timeout 30m -run TestChaos ./e2e -kills $(or $(KILLS),120)

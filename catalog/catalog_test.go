@@ -24,7 +24,10 @@ func Example() {
 	for _, fit := range c.Next("protein.sequence", "fasta") {
 		fmt.Println(fit.Tool.Name, fit.Input)
 	}
-	// Output: fold sequence
+	// Output:
+	// fold sequence
+	// refold_check sequences
+	// rank sequences
 }
 
 func builtin(t *testing.T) *catalog.Catalog {

@@ -23,10 +23,11 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"backbone", "ideal-geometry backbones to start a campaign from", runBackbone},
+		{"extract", "some chains of a structure, by themselves", runExtract},
 		{"design", "sequences for a backbone", runDesign},
 		{"fold", "a rough structure from a sequence", runFold},
 		{"score", "a model compared with a reference: TM-score, CA-RMSD, clashes", runScore},
-		{"rank", "gathered scores: ranked table, best structure, ledger", runRank},
+		{"rank", "gathered scores: tables, best structures, ledger, report", runRank},
 	}
 }
 

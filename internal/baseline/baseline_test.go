@@ -31,11 +31,14 @@ func TestRunSaysWhatThereIs(t *testing.T) {
 		{"", exitUsage, "score"},
 		{"--help", exitDone, "for trying the wiring of pipelines; not science-grade."},
 		{"help", exitDone, "backbone"},
-		{"folt", exitUsage, `There is no baseline "folt"; there are backbone, design, fold, score, rank.`},
+		{"folt", exitUsage, `There is no baseline "folt"; there are backbone, extract, design, fold, score, rank.`},
 		{"backbone --help", exitDone, "-length"},
 		{"design --help", exitDone, "-structure"},
 		{"fold --help", exitDone, "-sequence"},
 		{"score --help", exitDone, "-reference"},
+		{"extract --help", exitDone, "-chains"},
+		{"extract --out x", exitUsage, "--structure FILE"},
+		{"extract --structure nowhere.pdb --chains A --out x", exitInvalid, "nowhere.pdb"},
 		{"rank --help", exitDone, "-max-per-group"},
 		{"score", exitUsage, "--out FOLDER"},
 		{"score --model a.pdb --reference b.pdb --out x --match best", exitUsage, "auto, numbers, positions or alignment"},
@@ -95,6 +98,43 @@ func TestScoreCommand(t *testing.T) {
 	}
 	if code, _, stderr := runBaseline("score", "--model", "../mol/testdata/1ubq.pdb", "--reference", "../mol/testdata/1ubq.pdb", "--out", out); code != exitInvalid || !strings.Contains(stderr, "earlier run") {
 		t.Errorf("a second time into the same folder: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestExtract: the chains that are asked for, as they lie and are numbered, in
+// the order of the structure; one that is not there is refused.
+func TestExtract(t *testing.T) {
+	dir := t.TempDir()
+	atom := func(serial int, name, chain string, number int, x float64) string {
+		return fmt.Sprintf("ATOM  %5d  %-3s GLY %s%4d    %8.3f%8.3f%8.3f  1.00 20.00           %.1s\n", serial, name, chain, number, x, 0.0, 0.0, name)
+	}
+	text := ""
+	for i, chain := range []string{"A", "B", "C"} {
+		for j := range 3 {
+			for k, name := range []string{"N", "CA", "C"} {
+				text += atom(9*i+3*j+k+1, name, chain, 7+j, float64(100*i+10*j+k))
+			}
+		}
+	}
+	path := filepath.Join(dir, "complex.pdb")
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	code, stdout, stderr := runBaseline("extract", "--structure", path, "--chains", "C,B", "--out", out)
+	if code != exitDone || !strings.Contains(stdout, "2 chains of 3 taken, 6 residues") {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	s, err := readStructure(filepath.Join(out, "extracted.pdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Chains) != 2 || s.Chains[0].ID != "B" || s.Chains[1].ID != "C" || s.Chains[1].Residues[2].Number != 9 || s.Chains[1].Residues[2].Atom("CA").Pos[0] != 221 {
+		t.Errorf("%+v", s.Chains)
+	}
+	code, _, stderr = runBaseline("extract", "--structure", path, "--chains", "D", "--out", filepath.Join(dir, "other"))
+	if code != exitInvalid || !strings.Contains(stderr, `There is no chain "D" in the structure, which has A, B, C`) {
+		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 }
 

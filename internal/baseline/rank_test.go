@@ -14,27 +14,30 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files again")
 
-// gathered is a folder with the two manifests of a ranking.
+// gathered is a folder with the manifests of a ranking.
 type gathered struct {
-	dir            string
-	scores, models manifest
+	dir                                  string
+	scores, models, sequences, backbones manifest
 }
 
 func newGathered(t *testing.T) *gathered { return &gathered{dir: t.TempDir()} }
 
+// file writes a file into the folder.
+func (g *gathered) file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(g.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // add gives an item a model and, unless it is empty, a score table.
 func (g *gathered) add(t *testing.T, index, table string) {
 	t.Helper()
-	write := func(name, text string) string {
-		path := filepath.Join(g.dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	g.models.Items = append(g.models.Items, manifestItem{Index: index, Path: write("model"+index+".pdb", "MODEL "+index), URI: "file:///run/fold/" + index + ".pdb"})
+	g.models.Items = append(g.models.Items, manifestItem{Index: index, Path: g.file(t, "model"+index+".pdb", "MODEL "+index), URI: "file:///run/fold/" + index + ".pdb"})
 	if table != "" {
-		g.scores.Items = append(g.scores.Items, manifestItem{Index: index, Path: write("scores"+index+".csv", table)})
+		g.scores.Items = append(g.scores.Items, manifestItem{Index: index, Path: g.file(t, "scores"+index+".csv", table)})
 	}
 }
 
@@ -51,7 +54,10 @@ func (g *gathered) fail(index, node, code, message string) {
 func (g *gathered) rank(t *testing.T, flags ...string) (code int, out, stderr string) {
 	t.Helper()
 	args := []string{"rank", "--out", filepath.Join(t.TempDir(), "out")}
-	for name, m := range map[string]manifest{"scores": g.scores, "models": g.models} {
+	for name, m := range map[string]manifest{"scores": g.scores, "models": g.models, "sequences": g.sequences, "backbones": g.backbones} {
+		if m.Items == nil && (name == "sequences" || name == "backbones") {
+			continue
+		}
 		data, err := json.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +115,7 @@ func TestRankGolden(t *testing.T) {
 				t.Fatalf("exit code %d: %s", code, stderr)
 			}
 			var got strings.Builder
-			for _, name := range []string{"ranked.csv", "ledger.csv", "metrics.json", "best.pdb"} {
+			for _, name := range []string{"all.csv", "ranked.csv", "ledger.csv", "metrics.json", "best.pdb"} {
 				data, err := os.ReadFile(filepath.Join(out, name))
 				if err != nil && (name != "best.pdb" || test.name != "nothing") {
 					t.Fatal(err)
@@ -148,10 +154,11 @@ func TestRankReadsTheWorkersManifest(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	items, err := readManifest(path)
+	port, err := readManifest("scores", path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	items := port.items
 	if items["0"].Path != "/attempt/in/0.csv" || items["0"].URI != "file:///run/0.csv" || items["1"].Failed.Code != "exit" {
 		t.Errorf("%+v", items)
 	}
@@ -166,7 +173,10 @@ func TestRankRefuses(t *testing.T) {
 		text  string
 	}
 	for _, test := range []testCase{
-		{"a column that is not there", "--by plddt", func(g *gathered) {}, exitInvalid, `no score table has a column "plddt"; there are tm_score`},
+		{"a column that is not there", "--by plddt", func(g *gathered) {}, exitInvalid, `no score table or metric is called "plddt"; there are scores.ca_rmsd`},
+		{"a column that is neither better high nor low", "--by n_residues", func(g *gathered) { g.add(t, "7.0", "tm_score,n_residues\n0.5,80\n") }, exitInvalid, "say which with better: higher or lower"},
+		{"a direction that is none", "--better up", func(g *gathered) {}, exitUsage, "give higher or lower"},
+		{"a confidence that is not there", "--confidence plddt", func(g *gathered) {}, exitInvalid, `called "plddt"`},
 		{"a filter on a column that is not there", "--filters plddt>=70", func(g *gathered) {}, exitInvalid, `"plddt"`},
 		{"a filter that is none", "--filters plddt>70", func(g *gathered) {}, exitUsage, "is no threshold"},
 		{"a bound that is none", "--min-tm high", func(g *gathered) {}, exitUsage, "give a number"},
@@ -203,7 +213,7 @@ func TestRankWhenEverythingFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(ranked) != "rank,index,model\n" {
+	if string(ranked) != "rank,id,index,backbone,sequence_number,length,sequence,model,backbone_model\n" {
 		t.Errorf("ranked.csv: %q", ranked)
 	}
 }
@@ -211,15 +221,20 @@ func TestRankWhenEverythingFailed(t *testing.T) {
 // TestLedgerBalances: of many items with every mix of options, each has one
 // outcome, and ranks run from 1 without a gap.
 func TestLedgerBalances(t *testing.T) {
+	x := &column{node: "score", name: "x"}
 	for _, o := range []rankOptions{
-		{by: "x"}, {by: "x", lowerBetter: true, top: 7}, {by: "x", perGroup: 1}, {by: "x", perGroup: 3, top: 10},
-		{by: "x", criteria: []criterion{{"x", true, 50}, {"x", false, 20}}, perGroup: 2, top: 4},
+		{}, {lowerBetter: true, top: 7}, {perGroup: 1}, {perGroup: 3, top: 10},
+		{criteria: []criterion{{most: true, limit: 50, col: x}, {limit: 20, col: x}}, perGroup: 2, top: 4},
 	} {
+		o.byColumn = x
 		var candidates []*candidate
 		for i := range 200 {
-			c := &candidate{index: fmt.Sprintf("%d.%d", i%13, i), row: scoreRow{values: map[string]string{"x": fmt.Sprint(i * 37 % 101)}}}
-			if i%11 == 0 {
+			c := &candidate{index: fmt.Sprintf("%d.%d", i%13, i), values: []string{fmt.Sprint(i * 37 % 101)}}
+			switch {
+			case i%11 == 0:
 				c.fail("fold", "oom", "")
+			case i%17 == 0:
+				c.filter("fold", "fold.baseline.agreement", false, 50, "41.2")
 			}
 			candidates = append(candidates, c)
 		}
@@ -230,9 +245,20 @@ func TestLedgerBalances(t *testing.T) {
 			if c.outcome == accepted {
 				groups[c.group()]++
 			}
-			if (c.outcome == filtered) != (c.threshold != "" && c.value != "") {
-				t.Errorf("%+v: %s with threshold %q and value %q", o, c.outcome, c.threshold, c.value)
+			if (c.outcome == filtered) != (c.stage != "" && c.metric != "" && c.bound() != "" && c.value != "") {
+				t.Errorf("%+v: %+v", o, c)
 			}
+		}
+		left := 200
+		stages := stagesOf(candidates, gatheredPorts{})
+		for _, s := range stages {
+			if s.entered != left || s.entered != s.passed+s.filtered+s.failed {
+				t.Errorf("%+v: of %d there are %+v", o, left, s)
+			}
+			left = s.passed
+		}
+		if left != len(best) || len(stages) != 2 {
+			t.Errorf("%+v: %d left of %d accepted after %+v", o, left, len(best), stages)
 		}
 		if counts[accepted]+counts[filtered]+counts[failed] != 200 || counts[failed] != 19 || counts[accepted] != len(best) {
 			t.Errorf("%+v: %v", o, counts)

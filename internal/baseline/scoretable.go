@@ -5,9 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"math"
 	"os"
-	"strconv"
 	"strings"
 )
 
@@ -15,12 +13,6 @@ import (
 type scoreRow struct {
 	columns []string // in the table's order
 	values  map[string]string
-}
-
-// number returns a column as a number; false when it is absent, empty or none.
-func (r *scoreRow) number(column string) (float64, bool) {
-	x, err := strconv.ParseFloat(strings.TrimSpace(r.values[column]), 64)
-	return x, err == nil && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
 // readScoreRow reads a CSV file with a header and one row.

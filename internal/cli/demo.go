@@ -80,12 +80,12 @@ func (a *app) afterDemo(ctx context.Context, summary runs.Summary) error {
 			return err
 		}
 		fmt.Fprintln(a.Out, "ranked")
-		if err := a.printCSV(string(content), "rank", "index", "tm_score", "ca_rmsd", "clashes", "radius_of_gyration", "sequence_identity"); err != nil {
+		if err := a.printCSV(string(content), "rank", "id", "fold.agreement", "score.tm_score", "score.ca_rmsd", "score.clashes", "score.sequence_identity"); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintln(a.Out, "open")
-	for _, port := range []string{"best", "table", "ledger"} {
+	for _, port := range []string{"report", "best", "table", "ledger"} {
 		if list := summary.OutputURIs[port]; len(list.URIs) == 1 {
 			fmt.Fprintf(a.Out, "  %-6s %s\n", port, pathOf(list.URIs[0]))
 		}
@@ -100,7 +100,9 @@ func (a *app) afterDemo(ctx context.Context, summary runs.Summary) error {
 	return nil
 }
 
-// printCSV prints some columns of a table, with rounded numbers.
+// printCSV prints some columns of a table, with rounded numbers. Those named
+// after a node and a metric are meant whatever implementation measured them,
+// and are headed by the metric.
 func (a *app) printCSV(content string, shown ...string) error {
 	records, err := csv.NewReader(strings.NewReader(content)).ReadAll()
 	if err != nil || len(records) == 0 {
@@ -108,9 +110,13 @@ func (a *app) printCSV(content string, shown ...string) error {
 	}
 	var kept []int
 	for i, name := range records[0] {
-		if slices.Contains(shown, name) {
-			kept = append(kept, i)
+		parts := strings.Split(name, ".")
+		if slices.Contains(shown, parts[0]+"."+parts[len(parts)-1]) {
+			records[0][i] = parts[len(parts)-1]
+		} else if !slices.Contains(shown, name) {
+			continue
 		}
+		kept = append(kept, i)
 	}
 	pick := func(record []string) []string {
 		out := make([]string, len(kept))
@@ -126,7 +132,7 @@ func (a *app) printCSV(content string, shown ...string) error {
 	}
 	for _, row := range rows {
 		for i, cell := range row {
-			if f, err := strconv.ParseFloat(cell, 64); err == nil && strings.Contains(cell, ".") && !strings.HasSuffix(header[i], "index") {
+			if f, err := strconv.ParseFloat(cell, 64); err == nil && strings.Contains(cell, ".") {
 				row[i] = number(f)
 			}
 		}

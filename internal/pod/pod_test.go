@@ -19,6 +19,7 @@ import (
 	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/steps/worker"
 	"github.com/ligase-bio/ligase/uris"
 )
 
@@ -252,9 +253,11 @@ version: 1.0.0
 title: Pass
 description: Pass.
 inputs: {in: {type: test.text}}
+params: {depth: {type: integer, default: 3}}
 outputs: {out: {type: test.text, format: txt}}
+metrics: {lines: {unit: lines, better: higher, description: How many lines passed.}}
 implementations:
-  shell: {command: [/bin/sh, -c, 'grep -v b "$1" >"$2"/out.txt', sh, $(inputs.in), $(work)], collect: {out: out.txt}}
+  shell: {command: [/bin/sh, -c, 'grep -v b "$1" >"$2"/out.txt', sh, $(inputs.in), $(work), $(params.depth)], collect: {out: out.txt}}
 `, `
 name: list
 version: 1.0.0
@@ -286,7 +289,8 @@ outputs: {out: list.out}
 	// Of after/2 there is no trace: its pod never came up.
 	w.pod(at("list", "")).wants(t, 0, "")
 	var manifest struct {
-		Items []struct {
+		MadeBy *worker.Maker `json:"made_by"`
+		Items  []struct {
 			Index  string
 			Path   string
 			Failed *struct{ Node, Code, Message string }
@@ -297,6 +301,18 @@ outputs: {out: list.out}
 	}
 	if len(manifest.Items) != 3 || manifest.Items[0].Failed != nil || manifest.Items[0].Path == "" {
 		t.Fatalf("%+v", manifest)
+	}
+	three, err := steps.NewValue(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &worker.Maker{
+		Node: "after", Step: "pass", Version: "1.0.0", Implementation: "shell",
+		Params:  map[string]steps.Value{"depth": three},
+		Metrics: []steps.Metric{{Name: "lines", Unit: "lines", Better: "higher", Description: "How many lines passed."}},
+	}
+	if diff := cmp.Diff(want, manifest.MadeBy); diff != "" {
+		t.Errorf("what made the items: -want +got\n%s", diff)
 	}
 	if f := manifest.Items[1].Failed; f == nil || f.Node != "pass" || f.Code != "exit" {
 		t.Errorf("%+v", f)

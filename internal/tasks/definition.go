@@ -173,15 +173,12 @@ func SameInterface(a, b *steps.Step) bool {
 	return shape(a) == shape(b)
 }
 
-// bareStep is a step without words for people.
+// bareStep is a step without words for people, but for those about metrics:
+// they go with the numbers to whoever gathers them, see [worker.Maker].
 func bareStep(s *steps.Step) *steps.Step {
 	bare := *s
 	bare.Description, bare.Duration = "", ""
 	bare.Inputs, bare.Outputs, bare.Params = barePorts(s.Inputs), barePorts(s.Outputs), bareParams(s.Params)
-	bare.Metrics = append([]steps.Metric(nil), s.Metrics...)
-	for i := range bare.Metrics {
-		bare.Metrics[i].Description = ""
-	}
 	return &bare
 }
 

@@ -93,11 +93,28 @@ func Given(plan *pipelines.Plan) map[string]int {
 	return given
 }
 
+// Makers says of the nodes of a plan what they are: which step, by which
+// implementation, with which parameters.
+func Makers(plan *pipelines.Plan) func(node string) *worker.Maker {
+	return func(node string) *worker.Maker {
+		n, step := plan.Compiled.Node(node), plan.Compiled.StepOf(node)
+		if n == nil || step == nil {
+			return nil
+		}
+		return &worker.Maker{
+			Node: node, Step: step.Name, Version: step.Version, Implementation: n.Implementation,
+			Params: plan.NodeParams(node), Metrics: step.Metrics, Keep: plan.NodeKeep(node),
+		}
+	}
+}
+
 // Past is what is known of a run when one of its tasks is about to start.
 type Past struct {
 	RunID string
 	Root  uris.URI // of the [uris.Layout]
 	Given map[string][]pipelines.Input
+	// Maker says what a node is, to those that gather what it gave; see [Makers].
+	Maker func(node string) *worker.Maker
 	// Made is what a committed task gave.
 	Made func(dag.Task) Made
 	// Cause is why a task failed, or what it gave was filtered; nil when that is
@@ -151,6 +168,9 @@ func (p *Past) Task(n *Node, index uris.Index, attempt int, sources func(port st
 			if item, ok := p.item(s); ok {
 				in.Items = append(in.Items, item)
 			}
+		}
+		if port.Many && len(list) > 0 && list[0].From.Node != "" {
+			in.MadeBy = p.Maker(list[0].From.Node) // all are of one wire
 		}
 		if !port.Many && len(in.Items) == 0 {
 			if port.Optional {

@@ -26,8 +26,21 @@ type Task struct {
 
 // Input is what one input port is given.
 type Input struct {
-	Port  steps.Port `json:"port"`
-	Items []Item     `json:"items"` // exactly one unless Port.Many; in index order
+	Port   steps.Port `json:"port"`
+	Items  []Item     `json:"items"`             // exactly one unless Port.Many; in index order
+	MadeBy *Maker     `json:"made_by,omitempty"` // of a port that takes many; nil when no node of the run made them
+}
+
+// Maker is what made the values of an input: numbers that come with them mean
+// something only to those who know whose they are.
+type Maker struct {
+	Node           string                 `json:"node"`
+	Step           string                 `json:"step"`
+	Version        string                 `json:"version"`
+	Implementation string                 `json:"implementation"`
+	Params         map[string]steps.Value `json:"params,omitempty"`  // those that are set, defaults included
+	Metrics        []steps.Metric         `json:"metrics,omitempty"` // what the step measures
+	Keep           []steps.Threshold      `json:"keep,omitempty"`    // what stays of what it gives
 }
 
 // Item is one value of an input port. One that failed or was filtered upstream
@@ -59,8 +72,9 @@ func FilteredAt(node string, f *steps.Filtered) *ItemFailure {
 // Manifest is the file that $(inputs.x.manifest) names: every item of the
 // port in index order, with those that failed.
 type Manifest struct {
-	Port  string         `json:"port"`
-	Items []ManifestItem `json:"items"`
+	Port   string         `json:"port"`
+	MadeBy *Maker         `json:"made_by,omitempty"` // the node that gave them; absent when they were given in the call
+	Items  []ManifestItem `json:"items"`
 }
 
 // ManifestItem is one item as the command sees it.
