@@ -57,7 +57,7 @@ func TestLibraryAgreesWithTheLaptop(t *testing.T) {
 				}
 				summaries[engine] = withoutPlaces(t, out)
 			}
-			evenPreviews(summaries["local"], summaries["argo"])
+			evenOut(summaries["local"], summaries["argo"])
 			if diff := cmp.Diff(summaries["local"], summaries["argo"]); diff != "" {
 				t.Errorf("-laptop +cluster:\n%s", diff)
 			}
@@ -86,9 +86,10 @@ func withoutPlaces(t *testing.T, out string) any {
 	return summary
 }
 
-// evenPreviews cuts what two summaries show of each output to the shorter of
-// the two: a summary has a fixed size, and longer URIs leave less room in it.
-func evenPreviews(a, b any) {
+// evenOut cuts what two summaries show of each output, and what they say can be
+// done next, to the shorter of the two: a summary has a fixed size, and longer
+// URIs leave less room in it.
+func evenOut(a, b any) {
 	one, _ := a.(map[string]any)["preview"].(map[string]any)
 	other, _ := b.(map[string]any)["preview"].(map[string]any)
 	for port := range one {
@@ -97,6 +98,11 @@ func evenPreviews(a, b any) {
 		if n := min(len(x), len(y)); n > 0 {
 			one[port], other[port] = x[:n], y[:n]
 		}
+	}
+	x, _ := a.(map[string]any)["next"].([]any)
+	y, _ := b.(map[string]any)["next"].([]any)
+	if n := min(len(x), len(y)); n > 0 {
+		a.(map[string]any)["next"], b.(map[string]any)["next"] = x[:n], y[:n]
 	}
 }
 
