@@ -60,6 +60,7 @@ func newLab(t *testing.T) *lab {
 	l := &lab{program: built.Ligase(t), dir: t.TempDir()}
 	l.env = []string{
 		"HOME=" + l.dir, "PATH=" + os.Getenv("PATH"), "LIGASE_ENGINE_IDLE=1s", "LIGASE_DATA=" + filepath.Join(l.dir, "data"),
+		"LIGASE_CONTAINERS=never", // the programs are Debian's, here
 		"LIGASE_CATALOG=" + definitions(t, "variants") + ":" + definitions(t, "families"),
 	}
 	return l
