@@ -142,12 +142,13 @@ func TestGPUOverlay(t *testing.T) {
 		if strings.Contains(o.text, ":dev\n") {
 			t.Errorf("%s has images whose tag was not set", o.Metadata.Name)
 		}
-		if o.Metadata.Name != "greedy-on-gpu" {
-			for _, what := range []string{"nodeSelector", "tolerations", "podSpecPatch"} {
-				if strings.Contains(o.text, what) {
-					t.Errorf("%s asks for no GPU and has %s", o.Metadata.Name, what)
-				}
+		asks := strings.Contains(o.text, "nvidia.com/gpu: ")
+		for _, what := range []string{"nodeSelector", "tolerations", "podSpecPatch"} {
+			if strings.Contains(o.text, what) != asks {
+				t.Errorf("%s asks for a GPU: %v, and has %s: %v", o.Metadata.Name, asks, what, !asks)
 			}
+		}
+		if o.Metadata.Name != "greedy-on-gpu" {
 			continue
 		}
 		found = true
