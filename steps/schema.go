@@ -92,11 +92,14 @@ func (s *Step) InputSchema() *Schema { return InputSchema(s.Inputs, s.Params) }
 // ports and parameters are about only the first sentence, if it is short, and
 // not which arguments exclude each other. A call that it allows may be refused.
 func BriefSchema(inputs []Port, params []Param) *Schema {
+	return briefSchema(inputs, params, func(p Port) string { return sentences(uriWords(p)) })
+}
+
+func briefSchema(inputs []Port, params []Param, about func(Port) string) *Schema {
 	s := &Schema{Type: "object", Closed: true}
 	for _, p := range inputs {
 		uri := URIArgument(p)
-		p.Description = ""
-		one := &Schema{Type: "string", Description: sentences(uriWords(p))}
+		one := &Schema{Type: "string", Description: about(p)}
 		if p.Many {
 			one = &Schema{Type: "array", Items: &Schema{Type: "string"}, Description: one.Description}
 		}
@@ -130,6 +133,22 @@ func BareSchema(inputs []Port, params []Param) *Schema {
 		bare[i] = p
 	}
 	return BriefSchema(inputs, bare)
+}
+
+// ScantSchema is [BareSchema] without limits, defaults and units of
+// parameters: what the arguments are called, of which type they are, and which
+// words there are to choose from. A call that it allows may be refused.
+func ScantSchema(inputs []Port, params []Param) *Schema {
+	scant := make([]Param, len(params))
+	for i, p := range params {
+		scant[i] = Param{Name: p.Name, Type: p.Type, Items: p.Items, Enum: p.Enum, Optional: p.Optional}
+		if p.Default != nil {
+			scant[i].Optional = true // it need not be given
+		}
+	}
+	s := briefSchema(inputs, scant, func(p Port) string { return p.carries() })
+	s.Closed = false
+	return s
 }
 
 // briefest is how long the first sentence about something may be in a

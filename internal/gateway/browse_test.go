@@ -119,8 +119,8 @@ func TestToolSnapshots(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := g.ListTools(nil)
-	if data, err := json.Marshal(list); err != nil || len(data) > 22<<10 {
-		t.Errorf("the list of tools has %d bytes, at most 22 KiB are meant; %v", len(data), err)
+	if data, err := json.Marshal(list); err != nil || len(data) > 16<<10 {
+		t.Errorf("the list of tools has %d bytes, at most 16 KiB are meant; %v", len(data), err)
 	}
 	dir := filepath.Join("testdata", "tools")
 	known := map[string]bool{}

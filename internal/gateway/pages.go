@@ -46,7 +46,7 @@ type pageImplementation struct {
 func (g *Gateway) page(d *catalog.Tool) *toolPage {
 	p := &toolPage{
 		Name: d.Name, Submit: g.submitName(d.Name), Kind: d.Kind, Version: d.Version, Title: d.Title, Description: d.Description,
-		Duration: d.Duration, Arguments: submitSchema(d, steps.InputSchema), Outputs: d.Outputs, Metrics: d.Metrics, Origin: d.Origin,
+		Duration: d.Duration, Arguments: submitSchema(d, inFull), Outputs: d.Outputs, Metrics: d.Metrics, Origin: d.Origin,
 		inputs: d.Inputs, params: d.Params,
 	}
 	for i := range d.Implementations {

@@ -80,7 +80,7 @@ func (o objectSchema) MarshalJSON() ([]byte, error) {
 var (
 	submittedSchema = json.RawMessage(`{"type":"object","properties":{"run_id":{"type":"string"}}}`)
 	statusSchema    = json.RawMessage(`{"type":"object","properties":{"run_id":{"type":"string"},"status":{"type":"string"},"poll_after_seconds":{"type":"integer"}}}`)
-	summarySchema   = json.RawMessage(`{"type":"object","properties":{"run_id":{"type":"string"},"status":{"type":"string"},"metrics":{"type":"object"},"output_uris":{"type":"object","description":"By port: a URI, or count, uris and resource of many."},"error":{"type":"object"}}}`)
+	summarySchema   = json.RawMessage(`{"type":"object","properties":{"run_id":{"type":"string"},"status":{"type":"string"},"metrics":{"type":"object"},"output_uris":{"type":"object"},"error":{"type":"object"}}}`)
 	anySchema       = json.RawMessage(`{"type":"object"}`)
 )
 

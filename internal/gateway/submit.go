@@ -33,9 +33,22 @@ const (
 // same name is served without.
 var reserved = []string{argRequestID, argImplementation}
 
-// listBytes is how long a list of all tools may be before it goes without
-// words about parameters: it is in front of each conversation of each agent.
+// listBytes is how long a list of all tools may be: it is in front of each
+// conversation of each agent. Where it would be longer, less is said in it.
 const listBytes = 16 << 10
+
+// level is how much is said of something that can be submitted.
+type level struct {
+	schema schemaMaker
+	words  int  // bytes of what is said of it, at most
+	scant  bool // nothing is said that every one of them says, or describe_tool
+}
+
+// levels has the one that says the most first.
+var levels = []level{{schema: steps.BriefSchema, words: 200}, {schema: steps.BareSchema, words: 200}, {schema: steps.ScantSchema, scant: true}}
+
+// inFull is what describe_tool says.
+var inFull = level{schema: steps.InputSchema}
 
 // catalogTools are the tools that submit what the catalog has: one for each
 // step and pipeline, or where these are too many one for all.
@@ -53,19 +66,22 @@ func (g *Gateway) catalogTools(others []*tool) []*tool {
 		}
 		return nil
 	}
-	size := 512 // what is around a list
-	for _, t := range others {
-		size += len(t.shape) + 1
-	}
-	var tools, bare []*tool
-	for _, d := range exposed {
-		if t := g.submitOne(d, steps.BriefSchema, 200); g.served(t) {
-			tools, bare = append(tools, t), append(bare, g.submitOne(d, steps.BareSchema, 100))
+	var tools []*tool
+	for _, level := range levels {
+		tools = tools[:0]
+		size := 512 // what is around a list
+		for _, t := range others {
 			size += len(t.shape) + 1
 		}
-	}
-	if size > listBytes {
-		return bare
+		for _, d := range exposed {
+			if t := g.submitOne(d, level); g.served(t) {
+				tools = append(tools, t)
+				size += len(t.shape) + 1
+			}
+		}
+		if size <= listBytes {
+			break
+		}
 	}
 	return tools
 }
@@ -73,14 +89,16 @@ func (g *Gateway) catalogTools(others []*tool) []*tool {
 // schemaMaker describes arguments, in more words or fewer.
 type schemaMaker func([]steps.Port, []steps.Param) *steps.Schema
 
-// submitOne is the tool that submits a step or a pipeline, with so many bytes
-// of what is said of it at most.
-func (g *Gateway) submitOne(d *catalog.Tool, schema schemaMaker, words int) *tool {
+// submitOne is the tool that submits a step or a pipeline.
+func (g *Gateway) submitOne(d *catalog.Tool, says level) *tool {
 	t := &tool{def: &mcp.Tool{
-		Name: submitPrefix + d.Name, Description: submitDescription(d, words),
-		InputSchema: submitSchema(d, schema), OutputSchema: submittedSchema,
+		Name: submitPrefix + d.Name, Description: submitDescription(d, says),
+		InputSchema: submitSchema(d, says), OutputSchema: submittedSchema,
 		Annotations: &mcp.ToolAnnotations{DestructiveHint: no(), OpenWorldHint: no()},
 	}}
+	if says.scant {
+		t.def.OutputSchema = anySchema
+	}
 	t.shape = shapeOf(t.def)
 	name := d.Name
 	t.run = func(ctx context.Context, c *call) (reply, error) {
@@ -474,19 +492,26 @@ func pollAfter(usually steps.Duration, age time.Duration) int {
 	return min(max(least, int(age/time.Second)/5), most)
 }
 
-func submitDescription(d *catalog.Tool, words int) string {
-	kind := "Step"
-	if d.Kind == pipelines.KindPipeline {
-		kind = "Pipeline"
+func submitDescription(d *catalog.Tool, says level) string {
+	kind := "Step: "
+	switch {
+	case says.scant:
+		kind = ""
+	case d.Kind == pipelines.KindPipeline:
+		kind = "Pipeline: "
 	}
-	parts := []string{fmt.Sprintf("%s: %s.", kind, strings.TrimSuffix(d.Title, "."))}
-	if first := firstSentences(d.Description, words); first != "" {
+	parts := []string{fmt.Sprintf("%s%s.", kind, strings.TrimSuffix(d.Title, "."))}
+	if first := firstSentences(d.Description, says.words); first != "" {
 		parts = append(parts, first)
 	}
 	if d.Duration != "" {
 		parts = append(parts, fmt.Sprintf("Takes %s.", d.Duration))
 	}
-	parts = append(parts, "Next: get_run_status, then fetch_run_summary. Give URIs, never file contents.")
+	next := "Next: get_run_status, then fetch_run_summary. Give URIs, never file contents."
+	if says.scant {
+		next = "Next: get_run_status. Give URIs, not contents."
+	}
+	parts = append(parts, next)
 	return strings.Join(parts, " ")
 }
 
@@ -504,10 +529,16 @@ func firstSentences(s string, most int) string {
 
 // submitSchema describes the arguments of a submit: all of them are told in
 // few words where tools are listed, and in full where one is described.
-func submitSchema(d *catalog.Tool, schema schemaMaker) any {
-	s := schema(d.Inputs, d.Params)
+func submitSchema(d *catalog.Tool, says level) any {
+	s := says.schema(d.Inputs, d.Params)
+	about := func(text string) string {
+		if says.scant {
+			return ""
+		}
+		return text
+	}
 	if len(d.Implementations) > 1 && !takes(d, argImplementation) {
-		p := &steps.Schema{Type: "string", Description: "Which one runs; the first unless said otherwise."}
+		p := &steps.Schema{Type: "string", Description: about("Which one runs; the first unless said otherwise.")}
 		for _, i := range d.Implementations {
 			v, err := steps.NewValue(i.Name)
 			if err == nil {
@@ -517,7 +548,7 @@ func submitSchema(d *catalog.Tool, schema schemaMaker) any {
 		s.Properties = append(s.Properties, steps.Property{Name: argImplementation, Schema: p})
 	}
 	if !takes(d, argRequestID) {
-		s.Properties = append(s.Properties, steps.Property{Name: argRequestID, Schema: &steps.Schema{Type: "string", Description: requestIDProperty.Description}})
+		s.Properties = append(s.Properties, steps.Property{Name: argRequestID, Schema: &steps.Schema{Type: "string", Description: about(requestIDProperty.Description)}})
 	}
 	return s
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
+	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
 )
 
@@ -397,12 +398,15 @@ func TestKilledEnginesLoseNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ends := map[runs.ID][]runs.State{}
+	ends, failures := map[runs.ID][]runs.State{}, map[runs.ID]*steps.Failure{}
 	commits := map[taskKey]time.Time{}
 	again := 0
 	for _, o := range all {
 		if o.State.Terminal() {
 			ends[o.RunID] = append(ends[o.RunID], o.State)
+			if o.Failure != nil {
+				failures[o.RunID] = o.Failure
+			}
 		}
 		if o.Task == nil || o.Task.State != runs.Succeeded {
 			continue
@@ -423,7 +427,7 @@ func TestKilledEnginesLoseNothing(t *testing.T) {
 			want = []runs.State{runs.Failed}
 		}
 		if !slices.Equal(ends[id], want) {
-			t.Errorf("%s ended %v, want %v", id, ends[id], want)
+			t.Errorf("%s ended %v, want %v: %v", id, ends[id], want, failures[id])
 		}
 	}
 	if again == 0 {
