@@ -2,10 +2,10 @@ package mol
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 )
@@ -46,18 +46,44 @@ func ConvertMMCIF(r io.Reader, w io.Writer, limits *Limits) (notes []string, err
 	if err := s.shortChains(); err != nil {
 		return nil, err
 	}
-	s.shortResidues()
+	if err := s.shortResidues(); err != nil {
+		return nil, err
+	}
 	if err := s.writePDB(w); err != nil {
 		return nil, err
 	}
 	return append(s.notes, "Kept are the atoms; header, sequence, symmetry, bonds and assemblies are not."), nil
 }
 
-// siteTags are what is read of _atom_site (mmcif_pdbx_v50.dic).
+// What is read of _atom_site (mmcif_pdbx_v50.dic), as places in siteTags.
+const (
+	tagGroup = iota
+	tagElement
+	tagAtom
+	tagAlt
+	tagResidue
+	tagChain
+	tagNumber
+	tagInsertion
+	tagX
+	tagY
+	tagZ
+	tagOccupancy
+	tagB
+	tagCharge
+	tagAuthorNumber
+	tagAuthorResidue
+	tagAuthorChain
+	tagAuthorAtom
+	tagModel
+)
+
 var siteTags = []string{
-	"group_pdb", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id", "label_seq_id",
-	"pdbx_pdb_ins_code", "cartn_x", "cartn_y", "cartn_z", "occupancy", "b_iso_or_equiv", "pdbx_formal_charge",
-	"auth_seq_id", "auth_comp_id", "auth_asym_id", "auth_atom_id", "pdbx_pdb_model_num",
+	tagGroup: "group_pdb", tagElement: "type_symbol", tagAtom: "label_atom_id", tagAlt: "label_alt_id",
+	tagResidue: "label_comp_id", tagChain: "label_asym_id", tagNumber: "label_seq_id", tagInsertion: "pdbx_pdb_ins_code",
+	tagX: "cartn_x", tagY: "cartn_y", tagZ: "cartn_z", tagOccupancy: "occupancy", tagB: "b_iso_or_equiv",
+	tagCharge: "pdbx_formal_charge", tagAuthorNumber: "auth_seq_id", tagAuthorResidue: "auth_comp_id",
+	tagAuthorChain: "auth_asym_id", tagAuthorAtom: "auth_atom_id", tagModel: "pdbx_pdb_model_num",
 }
 
 func readSites(r io.Reader, limits *Limits) (*sites, error) {
@@ -74,34 +100,37 @@ func readSites(r io.Reader, limits *Limits) (*sites, error) {
 			return ""
 		}
 		a := site{
-			het: strings.EqualFold(first(0), "HETATM"), element: strings.ToUpper(first(1)),
-			name: first(17, 2), alt: first(3), residue: strings.ToUpper(first(15, 4)), chain: first(16, 5),
-			insert: first(7), charge: pdbCharge(first(13)), model: 1, occ: 1,
+			het: strings.EqualFold(first(tagGroup), "HETATM"), element: strings.ToUpper(first(tagElement)),
+			name: first(tagAuthorAtom, tagAtom), alt: first(tagAlt), residue: strings.ToUpper(first(tagAuthorResidue, tagResidue)),
+			chain: first(tagAuthorChain, tagChain), insert: first(tagInsertion), charge: pdbCharge(first(tagCharge)), model: 1, occ: 1,
 		}
 		var ok bool
 		for i := range a.pos {
-			if a.pos[i], ok = parseReal(v[8+i].text); !ok || v[8+i].none {
-				return refuse(FaultMalformed, line, "%.20q is not a coordinate.", v[8+i].text)
+			if a.pos[i], ok = parseReal(v[tagX+i].text); !ok || v[tagX+i].none {
+				return refuse(FaultMalformed, line, "%.20q is not a coordinate.", v[tagX+i].text)
 			}
 		}
-		if x, ok := parseReal(first(11)); ok {
+		if x, ok := parseReal(first(tagOccupancy)); ok {
 			a.occ = x
 		}
-		if x, ok := parseReal(first(12)); ok {
+		if x, ok := parseReal(first(tagB)); ok {
 			a.b = x
 		}
-		if number := first(14, 6); number != "" {
+		if number := first(tagAuthorNumber, tagNumber); number != "" {
 			n, err := strconv.Atoi(number)
 			if err != nil {
 				return refuse(FaultMalformed, line, "%.20q is not a residue number.", number)
 			}
 			a.number = n
 		}
-		if n, err := strconv.Atoi(first(18)); err == nil {
+		if n, err := strconv.Atoi(first(tagModel)); err == nil {
 			a.model = n
 		}
 		if a.name == "" || a.residue == "" {
 			return refuse(FaultMalformed, line, "An atom has no name, or no residue's.")
+		}
+		if len(a.name) > 4 || len(a.alt) > 1 || len(a.insert) > 1 {
+			return refuse(FaultTooLarge, line, "The atom %.20q (alternate location %.20q, insertion code %.20q) has longer names than a PDB file has room for: 4, 1 and 1 characters. Give a step that takes mmCIF.", a.name, a.alt, a.insert)
 		}
 		if out.atoms = append(out.atoms, a); len(out.atoms) > l.Atoms {
 			return refuse(FaultTooLarge, line, "The structure has more than %d atoms; give a smaller one.", l.Atoms)
@@ -133,23 +162,40 @@ func pdbCharge(s string) string {
 	return strconv.Itoa(n) + "+"
 }
 
+// cifCharge is its inverse.
+func cifCharge(s string) string {
+	if len(s) != 2 || !isDigit(s[0]) {
+		return "?"
+	}
+	if s[1] == '-' {
+		return "-" + s[:1]
+	}
+	return s[:1]
+}
+
 // chainLetters are the ids that a chain can have in a PDB file.
 const chainLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 // shortChains gives chains whose id is not one character one that is free.
 func (s *sites) shortChains() error {
+	return s.nameChains("Chains have one letter in PDB files: ", func(id string) bool { return len(id) == 1 })
+}
+
+// nameChains gives chains whose id will not do a letter that is free, and says
+// so.
+func (s *sites) nameChains(why string, fine func(id string) bool) error {
 	taken, order, seen := map[string]bool{}, []string{}, map[string]bool{}
 	for i := range s.atoms {
 		if c := s.atoms[i].chain; !seen[c] {
 			seen[c] = true
 			order = append(order, c)
-			taken[c] = taken[c] || len(c) == 1
+			taken[c] = taken[c] || fine(c)
 		}
 	}
 	short := map[string]string{}
 	var changed []string
 	for _, c := range order {
-		if len(c) == 1 {
+		if fine(c) {
 			continue
 		}
 		free := strings.IndexFunc(chainLetters, func(r rune) bool { return !taken[string(r)] })
@@ -166,7 +212,7 @@ func (s *sites) shortChains() error {
 		}
 	}
 	if len(changed) > 0 {
-		s.notes = append(s.notes, "Chains have one letter in PDB files: "+strings.Join(changed, ", ")+".")
+		s.notes = append(s.notes, why+strings.Join(changed, ", ")+".")
 	}
 	return nil
 }
@@ -178,25 +224,35 @@ func orNone(id string) string {
 	return id
 }
 
-// shortResidues cuts names of residues to the three letters that there is room
-// for.
-func (s *sites) shortResidues() {
-	cut := map[string]string{}
+// shortResidues gives residues whose names are longer than the three letters
+// that there is room for one that nothing else has: L00, L01 and so on, none of
+// them an amino acid's.
+func (s *sites) shortResidues() error {
+	taken := map[string]bool{}
+	for i := range s.atoms {
+		taken[s.atoms[i].residue] = true
+	}
+	short, next := map[string]string{}, 0
 	for i := range s.atoms {
 		a := &s.atoms[i]
-		if len(a.residue) > 3 {
-			cut[a.residue] = a.residue[:3]
-			a.residue = a.residue[:3]
+		if len(a.residue) <= 3 {
+			continue
 		}
+		name, known := short[a.residue]
+		for !known {
+			if next > 99 {
+				return refuse(FaultTooLarge, 0, "More than a hundred kinds of residues have names longer than three letters, for which a PDB file has no room. Give a step that takes mmCIF.")
+			}
+			name = fmt.Sprintf("L%02d", next)
+			next++
+			if known = !taken[name]; known {
+				short[a.residue] = name
+				s.notes = append(s.notes, fmt.Sprintf("Residues have three letters in PDB files: %s is %s.", a.residue, name))
+			}
+		}
+		a.residue = name
 	}
-	var names []string
-	for name := range cut {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		s.notes = append(s.notes, fmt.Sprintf("Residues have three letters in PDB files: %s is %s.", name, cut[name]))
-	}
+	return nil
 }
 
 func (s *sites) writePDB(w io.Writer) error {
@@ -268,7 +324,7 @@ func ConvertPDB(r io.Reader, w io.Writer, limits *Limits) (notes []string, err e
 	model, waters := 1, 0
 	for {
 		line, err := in.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -294,8 +350,8 @@ func ConvertPDB(r io.Reader, w io.Writer, limits *Limits) (notes []string, err e
 			if a.id.insertion != 0 {
 				at.insert = string(a.id.insertion)
 			}
-			if at.chain == "" {
-				at.chain = "A"
+			if len(line) > 79 {
+				at.charge = strings.TrimSpace(string(line[78:80]))
 			}
 			if s.atoms = append(s.atoms, at); len(s.atoms) > l.Atoms {
 				return nil, refuse(FaultTooLarge, in.number, "The structure has more than %d atoms; give a smaller one.", l.Atoms)
@@ -313,6 +369,10 @@ func ConvertPDB(r io.Reader, w io.Writer, limits *Limits) (notes []string, err e
 	if len(s.atoms) == 0 {
 		return nil, refuse(FaultEmpty, 0, "The file has no atoms besides water; give a PDB file of a structure.")
 	}
+	if err := s.nameChains("Chains without a name have one now: ", func(id string) bool { return id != "" }); err != nil {
+		return nil, err
+	}
+	notes = s.notes
 	if waters > 0 {
 		notes = append(notes, fmt.Sprintf("%d atoms of water are left out.", waters))
 	}
@@ -398,7 +458,7 @@ func (s *sites) writeCIF(w io.Writer) error {
 	out.WriteString("#\nloop_\n")
 	for _, tag := range []string{
 		"group_PDB", "id", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id", "label_entity_id", "label_seq_id",
-		"pdbx_PDB_ins_code", "Cartn_x", "Cartn_y", "Cartn_z", "occupancy", "B_iso_or_equiv", "auth_seq_id", "auth_asym_id", "pdbx_PDB_model_num",
+		"pdbx_PDB_ins_code", "Cartn_x", "Cartn_y", "Cartn_z", "occupancy", "B_iso_or_equiv", "pdbx_formal_charge", "auth_seq_id", "auth_asym_id", "pdbx_PDB_model_num",
 	} {
 		out.WriteString("_atom_site." + tag + "\n")
 	}
@@ -408,9 +468,9 @@ func (s *sites) writeCIF(w io.Writer) error {
 		if a.het {
 			group, seq = "HETATM", "."
 		}
-		fmt.Fprintf(out, "%s %d %s %s %s %s %s %d %s %s %.3f %.3f %.3f %.2f %.2f %d %s %d\n",
+		fmt.Fprintf(out, "%s %d %s %s %s %s %s %d %s %s %.3f %.3f %.3f %.2f %.2f %s %d %s %d\n",
 			group, i+1, cifWord(a.element), cifWord(a.name), orDot(a.alt), cifWord(a.residue), cifWord(a.chain), entity[a.chain], seq,
-			orUnknown(a.insert), a.pos[0], a.pos[1], a.pos[2], a.occ, a.b, a.number, cifWord(a.chain), a.model)
+			orUnknown(a.insert), a.pos[0], a.pos[1], a.pos[2], a.occ, a.b, cifCharge(a.charge), a.number, cifWord(a.chain), a.model)
 	}
 	out.WriteString("#\n")
 	return out.Flush()

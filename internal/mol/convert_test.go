@@ -99,7 +99,7 @@ func TestOddSites(t *testing.T) {
 		"ATOM      5  CA  ALA AA000      13.639   8.071  -3.147  1.00 10.00           C",
 		"TER       6      ALA AA000 ",
 		"HETATM    7  O5' ATP A 901      14.639   9.071  -2.147  1.00 10.00           O",
-		"HETATM    8 ZN    ZN B 902      15.639   9.071  -2.147  1.00 10.00          ZN",
+		"HETATM    8 ZN    ZN B 902      15.639   9.071  -2.147  1.00 10.00          ZN2+",
 		"ENDMDL",
 		"MODEL        2",
 		"ATOM      1  N   GLY A  -1      11.104   6.134  -6.504  1.00 10.00           N",
@@ -160,14 +160,14 @@ func TestMMCIF(t *testing.T) {
 	want := []string{
 		"ATOM         CA  ALA A   7       1.000   2.000   3.000  1.00 50.50           C",
 		"ATOM         CA  GLY B   8       4.000   5.000   6.000  1.00 60.50           C",
-		"HETATM       C1  A1B A   9       7.000   8.000   9.000  0.50 70.50           C",
+		"HETATM       C1  L00 A   9       7.000   8.000   9.000  0.50 70.50           C",
 	}
 	if diff := gocmp.Diff(want, atomLines(pdb)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if diff := gocmp.Diff([]string{
 		"Chains have one letter in PDB files: heavy is A.",
-		"Residues have three letters in PDB files: A1B1X is A1B.",
+		"Residues have three letters in PDB files: A1B1X is L00.",
 		"Kept are the atoms; header, sequence, symmetry, bonds and assemblies are not.",
 	}, notes); diff != "" {
 		t.Errorf("notes, -want +got:\n%s", diff)
@@ -195,6 +195,7 @@ func TestMMCIFRefused(t *testing.T) {
 		{"a coordinate not known", replaced("4.0 5.0", "4.0 ?"), mol.FaultMalformed, "is not a coordinate"},
 		{"a residue number", replaced("60.5 8 B", "60.5 x B"), mol.FaultMalformed, `"x" is not a residue number`},
 		{"63 chains", replaced("#\nloop_\n_other", chains.String()+"#\nloop_\n_other"), mol.FaultTooLarge, "65 chains; a PDB file has room for 62"},
+		{"a long name of an atom", replaced("CA . GLY", "CALPHA . GLY"), mol.FaultTooLarge, "longer names than a PDB file has room for"},
 		{"far away", replaced("4.0 5.0", "4.0 99999"), mol.FaultTooLarge, "does not fit into a PDB file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -208,6 +209,24 @@ func TestMMCIFRefused(t *testing.T) {
 	}
 	if _, err := mol.ConvertPDB(strings.NewReader(smallCIF), &bytes.Buffer{}, nil); err == nil || !strings.Contains(err.Error(), "is mmCIF") {
 		t.Errorf("mmCIF as PDB: %v", err)
+	}
+}
+
+// Chains without a name are told from those that have one, and residues with
+// long names from each other and from amino acids.
+func TestNamesThatAreFree(t *testing.T) {
+	cif, notes := toCIF(t, strings.Join([]string{
+		"ATOM      1  CA  GLY A   1      11.104   6.134  -6.504  1.00 10.00           C",
+		"ATOM      2  CA  GLY     1      21.104   6.134  -6.504  1.00 10.00           C", "",
+	}, "\n"))
+	if !strings.Contains(cif, " 1 A 1\n") || !strings.Contains(cif, " 1 B 1\n") || notes[0] != "Chains without a name have one now: the chain without a name is B." {
+		t.Errorf("%q\n%s", notes, cif)
+	}
+	pdb, _ := toPDB(t, strings.NewReplacer("A1B1X", "GLY01", "CA . GLY", "CA . GLY02").Replace(smallCIF))
+	for _, want := range []string{"L00 B   8", "L01 A   9", "ALA A   7"} {
+		if !strings.Contains(pdb, want) {
+			t.Errorf("there is no %q in\n%s", want, pdb)
+		}
 	}
 }
 
