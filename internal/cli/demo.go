@@ -91,8 +91,8 @@ func (a *app) afterDemo(ctx context.Context, summary runs.Summary) error {
 		}
 	}
 	fmt.Fprintf(a.Out, `try next
-  %[2]s summary %[1]s            the same again, whenever you like
-  %[2]s outputs %[1]s --to out   copy the results to a folder
+  %[2]s summary %[1]s             the same again, whenever you like
+  %[2]s outputs %[1]s --to out    copy the results to a folder
   %[2]s graph design_and_fold                how it is wired
   %[2]s catalog list                         what else there is
   %[2]s run fold sequence=@my.fasta          a step by itself
