@@ -56,6 +56,9 @@ func (l *Live) Compile(tool string, implementations map[string]string) (*pipelin
 	return l.Now().Compile(tool, implementations)
 }
 
+// Step is [Catalog.Step] of the catalog as it is now.
+func (l *Live) Step(name string) *steps.Step { return l.Now().Step(name) }
+
 // Types are those of the catalog as it is now.
 func (l *Live) Types() *steps.Types { return l.Now().Types() }
 

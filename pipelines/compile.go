@@ -62,7 +62,7 @@ func CompileStep(s *steps.Step, r Resolver, o *CompileOptions) (*Compiled, error
 	}
 	c := newCompiler(r, o)
 	c.steps[s.Name] = s
-	c.problems = c.types.CheckPorts("outputs", s.Outputs) // a pipeline's are those of its nodes
+	c.problems = append(c.types.CheckPorts("outputs", s.Outputs), checkCosts(s, c.types)...) // a pipeline's are those of its nodes
 	compiled, err := c.compile(p)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,28 @@ func CompileStep(s *steps.Step, r Resolver, o *CompileOptions) (*Compiled, error
 // of it, as far as it could be read.
 func CheckStep(s *steps.Step, types *steps.Types) problem.Problems {
 	ps := append(types.CheckPorts("inputs", s.Inputs), types.CheckPorts("outputs", s.Outputs)...)
+	ps = append(ps, checkCosts(s, types)...)
 	return slices.DeleteFunc(ps, func(p problem.Problem) bool { return said(s.Gaps, p) })
+}
+
+// checkCosts reports costs that go by the length of something that has none.
+func checkCosts(s *steps.Step, types *steps.Types) problem.Problems {
+	var ps problem.Problems
+	for i := range s.Implementations {
+		impl := &s.Implementations[i]
+		if impl.Cost == nil {
+			continue
+		}
+		port := s.Input(impl.Cost.By)
+		if port == nil || types.Lookup(port.Type) == nil {
+			continue
+		}
+		if !slices.ContainsFunc(types.Accepts(*port), func(f string) bool { return types.HasLength(port.Type, f) }) {
+			ps.Addf(impl.Pos, "implementations."+impl.Name+".cost.by", problem.Invalid, "Name another input or parameter, or remove cost.",
+				"The length of %s is not known: %s has no rule for it.", port.Name, port.Type)
+		}
+	}
+	return ps
 }
 
 // compiler holds what one Compile finds out.

@@ -70,6 +70,7 @@ type Input struct {
 	Size   int64    `json:"size,omitempty"`
 	Type   string   `json:"type,omitempty"` // known for outputs of runs, sniffed for others; empty: not known
 	Format string   `json:"format,omitempty"`
+	Length int      `json:"length,omitempty"` // as its type counts it; 0: not counted
 	// Origin says in words what it is, as messages have it, names in
 	// backticks: "`score.scores` of run-7k2m9c4x1p0q", "`structure.pdb`".
 	Origin string `json:"origin,omitempty"`

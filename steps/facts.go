@@ -137,4 +137,57 @@ func (i *Implementation) Takes() []string {
 	return takes
 }
 
+// Says is the table in words: "time and memory by sequence: at 765 105 s, 30 GiB
+// of GPU memory; …"; empty where there is none.
+func (c *Cost) Says() string {
+	var points []string
+	for _, p := range c.Points {
+		var takes []string
+		if p.Seconds > 0 {
+			takes = append(takes, SpanText(p.Seconds))
+		}
+		if p.GPUMemory > 0 {
+			takes = append(takes, BytesText(float64(p.GPUMemory))+" of GPU memory")
+		}
+		if p.Memory > 0 {
+			takes = append(takes, BytesText(float64(p.Memory))+" of memory")
+		}
+		points = append(points, fmt.Sprintf("at %d %s", p.Length, strings.Join(takes, ", ")))
+	}
+	if len(points) == 0 {
+		return ""
+	}
+	says := "time and memory by " + c.By
+	if c.Times != "" {
+		says += ", for one of " + c.Times
+	}
+	return says + ": " + strings.Join(points, "; ") + " (" + c.Source + ")"
+}
+
+// SpanText is a time as a reader estimates it, with about two figures.
+func SpanText(seconds float64) string {
+	switch minutes := seconds / 60; {
+	case seconds < 1:
+		return strconv.FormatFloat(seconds, 'g', 1, 64) + " s"
+	case seconds < 9.95:
+		return fmt.Sprintf("%.1f s", seconds)
+	case seconds < 120:
+		return fmt.Sprintf("%.0f s", seconds)
+	case minutes < 120:
+		return fmt.Sprintf("%.0f min", minutes)
+	case minutes < 48*60:
+		return fmt.Sprintf("%.0f h", minutes/60)
+	default:
+		return fmt.Sprintf("%.0f days", minutes/60/24)
+	}
+}
+
+// BytesText is a size as a reader estimates it.
+func BytesText(bytes float64) string {
+	if bytes < 1<<30 {
+		return fmt.Sprintf("%.0f MiB", bytes/(1<<20))
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", bytes/(1<<30)), ".0") + " GiB"
+}
+
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

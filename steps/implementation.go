@@ -22,6 +22,7 @@ type Implementation struct {
 	Collect     map[string]string  `json:"collect,omitempty"`  // output port → glob below $(work), slash-separated; of a template: a [Source]
 	Metrics     string             `json:"metrics,omitempty"`  // file below $(work) with the metrics, JSON; of a template: a [Source]
 	Resources   Resources          `json:"resources"`
+	Cost        *Cost              `json:"cost,omitempty"`    // what an attempt takes, by how long what it works on is
 	Timeout     time.Duration      `json:"timeout,omitempty"` // of one attempt; 0: DefaultTimeout
 	Retries     Retries            `json:"retries"`
 	Failures    []LogPattern       `json:"failures,omitempty"` // what its log says when it fails quietly

@@ -44,6 +44,7 @@ func DecodeStep(doc *definition.Document) (*Step, problem.Problems) {
 	}
 	for _, n := range f.Get("outputs").Entries() {
 		checkCount(n, s)
+		checkLength(n, s)
 	}
 	used := &references{inputs: map[string]bool{}, params: map[string]bool{}}
 	implementations := f.Need("implementations")
@@ -220,6 +221,7 @@ func decodeOutputs(n *definition.Node) []Port {
 			format.Problem(problem.Invalid, "Name the one that comes out.", "An output has exactly one format.")
 		}
 		p.Count = f.Get("count").Text()
+		p.Length = f.Get("length").Text()
 		f.Done()
 		ports = append(ports, p)
 	}
@@ -309,6 +311,13 @@ func checkCount(n *definition.Node, s *Step) {
 	case p.Optional:
 		count.Problem(problem.Invalid, fmt.Sprintf("Give %s a default, or remove count.", name),
 			"The parameter %s may stay unset, and then says nothing about how many.", name)
+	}
+}
+
+// checkLength checks what says how long an output's values are.
+func checkLength(n *definition.Node, s *Step) {
+	if n.Shape() == definition.Mapping {
+		decodeMeasure(n.Fields().Get("length"), s, true)
 	}
 }
 

@@ -62,6 +62,7 @@ func decodeImplementation(n *definition.Node, s *Step, used *references) Impleme
 		Timeout:     decodeTimeout(f.Get("timeout")),
 		Retries:     decodeRetries(f.Get("retries")),
 		Limits:      decodeLimits(f.Get("limits"), s),
+		Cost:        decodeCost(f.Get("cost"), s),
 		Pos:         n.KeyPos(),
 	}
 	if template := f.Get("template"); template.Given() {

@@ -24,6 +24,7 @@ type Result struct {
 	FinishedAt     time.Time           `json:"finished_at"`
 	Timings        Timings             `json:"timings"`
 	Usage          Usage               `json:"usage"`
+	Work           *Work               `json:"work,omitempty"`   // how much there was to do; nil: the implementation has no cost, or it could not be counted
 	Worker         string              `json:"worker,omitempty"` // version of the worker program
 }
 

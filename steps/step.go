@@ -70,6 +70,7 @@ type Port struct {
 	MinItems    int      `json:"min_items,omitempty"`  // of a Many port; defaults to 1 when read from YAML
 	MaxItems    int      `json:"max_items,omitempty"`  // of a Many port; 0: no limit
 	Count       string   `json:"count,omitempty"`      // outputs: the integer parameter that says how many items come out
+	Length      string   `json:"length,omitempty"`     // outputs: the input that its values are as long as, or the integer parameter that says how long; for predictions only
 	Columns     []string `json:"columns,omitempty"`    // tables: the columns that must be there
 
 	Pos problem.Pos `json:"-"`

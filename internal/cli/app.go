@@ -320,7 +320,7 @@ func (a *app) openFor(engine makeEngine, readAny bool) (*runs.Service, error) {
 	}
 	a.service, err = runs.NewService(runs.Options{
 		Store: a.store, Engine: a.engine, Blobs: a.blobs, Claims: a.claims, Log: a.log, Root: root, Catalog: c, Clock: time.Now,
-		Hinders: a.hinders(),
+		Hinders: a.hinders(), GPUs: a.gpus(),
 	})
 	return a.service, err
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ligase-bio/ligase/internal/config"
@@ -80,4 +82,22 @@ func (a *app) siblings(ctx context.Context, here *local.Here, step *steps.Step, 
 		text += "; there is also " + strings.Join(can[1:], ", ")
 	}
 	return text + ". "
+}
+
+// gpus are the devices that runs can get: those that the configuration names,
+// else, on this machine, those that there are. Of a cluster only the
+// configuration tells.
+func (a *app) gpus() func(context.Context) []steps.GPU {
+	c, err := a.settings()
+	if err != nil {
+		return nil
+	}
+	var named []steps.GPU
+	for _, name := range slices.Sorted(maps.Keys(c.GPUs)) {
+		named = append(named, steps.GPU{Name: name, Memory: c.GPUs[name]})
+	}
+	if len(named) == 0 {
+		return nil
+	}
+	return func(context.Context) []steps.GPU { return named }
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ligase-bio/ligase/internal/runs"
 	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
 )
 
 // callFlags are what `run` and `plan` have in common.
@@ -162,7 +163,8 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan TOOL [name=value...]",
 		Short: "say what a call would do, or everything that is wrong with it; creates nothing",
 		Long: `Checks a call of a tool as run does and prints what it would do: the nodes in
-order, what each takes and which implementation it uses. Nothing is created.`,
+order, what each takes, which implementation it uses, and, as far as it is known,
+what it will need of time and memory. Nothing is created.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeCall,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -178,11 +180,18 @@ order, what each takes and which implementation it uses. Nothing is created.`,
 			if err != nil {
 				return err
 			}
+			expected, err := service.Predict(cmd.Context(), plan)
+			if err != nil {
+				return err
+			}
 			if a.json {
-				a.printJSON(plan)
+				a.printJSON(struct {
+					*pipelines.Plan
+					Expected []pipelines.Prediction `json:"expected,omitempty"`
+				}{plan, expected})
 				return nil
 			}
-			a.printPlan(cmd.Context(), plan)
+			a.printPlan(cmd.Context(), plan, expected)
 			return nil
 		},
 	}
@@ -190,7 +199,7 @@ order, what each takes and which implementation it uses. Nothing is created.`,
 	return cmd
 }
 
-func (a *app) printPlan(ctx context.Context, p *pipelines.Plan) {
+func (a *app) printPlan(ctx context.Context, p *pipelines.Plan, expected []pipelines.Prediction) {
 	c, here := p.Compiled, a.here()
 	fmt.Fprintf(a.Out, "%s %s (%s): sound, %d nodes\n\n", c.Tool.Name, c.Tool.Version, c.Tool.Kind, len(c.Nodes))
 	heads := []string{"NODE", "STEP", "IMPLEMENTATION", "NEEDS", "RUNS", "TAKES"}
@@ -224,6 +233,33 @@ func (a *app) printPlan(ctx context.Context, p *pipelines.Plan) {
 	}
 	fmt.Fprintf(a.Out, "longest path: %s\n", strings.Join(c.Graph().CriticalPath(nil), " → "))
 	fmt.Fprintf(a.Out, "digest: %s\n", p.Digest())
+	a.printExpected(p, expected)
+}
+
+// printExpected says what the nodes will take, as far as it is known.
+func (a *app) printExpected(p *pipelines.Plan, expected []pipelines.Prediction) {
+	if len(expected) == 0 {
+		return
+	}
+	guess := func(e steps.Estimate, text func(float64) string) string {
+		if e.Value == 0 {
+			return ""
+		}
+		return map[steps.Side]string{steps.AtMost: "≤ ", steps.AtLeast: "≥ "}[e.Side] + text(e.Value)
+	}
+	rows := make([][]string, len(expected))
+	for i, x := range expected {
+		tasks := "?"
+		if x.Tasks > 0 {
+			tasks = fmt.Sprint(x.Tasks)
+		}
+		rows[i] = []string{x.Node, tasks, guess(x.Seconds, steps.SpanText), guess(x.Memory, steps.BytesText), guess(x.GPUMemory, steps.BytesText), x.Reason()}
+	}
+	fmt.Fprintln(a.Out)
+	table(a.Out, []string{"EXPECTED OF", "TASKS", "EACH", "MEMORY", "ON A GPU", "AS"}, rows)
+	if all := p.Span(expected); all != "" {
+		fmt.Fprintln(a.Out, all)
+	}
 }
 
 func (a *app) cancelCommand() *cobra.Command {

@@ -178,6 +178,9 @@ type oneStep struct {
 	step *steps.Step
 }
 
+// Step is the step.
+func (o oneStep) Step(string) *steps.Step { return o.step }
+
 // Compile compiles the step.
 func (o oneStep) Compile(_ string, implementations map[string]string) (*pipelines.Compiled, error) {
 	return pipelines.CompileStep(o.step, o.Catalog, &pipelines.CompileOptions{Implementations: implementations})

@@ -98,6 +98,9 @@ func (a *app) printTool(ctx context.Context, c *catalog.Catalog, t *catalog.Tool
 					fmt.Fprintln(w, fill(text, 78, "      "))
 				}
 			}
+			if impl.Cost != nil && len(impl.Cost.Points) > 0 {
+				fmt.Fprintln(w, fill("Known: "+impl.Cost.Says()+".", 78, "      "))
+			}
 			if impl.License != "" {
 				fmt.Fprintln(w, fill("Licence: "+impl.License, 78, "      "))
 			}

@@ -60,13 +60,14 @@ const (
 // Config is how an installation is set up. The zero value of a field is its
 // default.
 type Config struct {
-	Engine     Engine     // empty: Local
-	Containers Containers // of the engine local; empty: ContainersAuto
-	Pull       Pull       // of the engine local; empty: PullMissing
-	Mounts     []string   // of the engine local: FOLDER:WHERE, what containers have read-only besides; see ParseMount
-	Data       string     // absolute path of the data folder; empty: the user's own
-	AllowRoots []uris.URI // what calls may name as inputs besides
-	Catalogs   []string   // absolute paths of folders of definitions
+	Engine     Engine           // empty: Local
+	Containers Containers       // of the engine local; empty: ContainersAuto
+	Pull       Pull             // of the engine local; empty: PullMissing
+	Mounts     []string         // of the engine local: FOLDER:WHERE, what containers have read-only besides; see ParseMount
+	GPUs       map[string]int64 // devices that runs can get, by the product's name: bytes of memory; empty: those of this machine, of a cluster not known
+	Data       string           // absolute path of the data folder; empty: the user's own
+	AllowRoots []uris.URI       // what calls may name as inputs besides
+	Catalogs   []string         // absolute paths of folders of definitions
 	Buckets    map[string]uris.BucketConfig
 	Argo       ArgoConfig
 	Serve      ServeConfig
@@ -186,6 +187,16 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 		} else {
 			c.Mounts = append(c.Mounts, folder+":"+where)
 		}
+	}
+	for _, n := range top.Get("gpus").Entries() {
+		if c.GPUs == nil {
+			c.GPUs = map[string]int64{}
+		}
+		size := n.Bytes()
+		if size > 0 && size < 1<<30 {
+			n.Problem(problem.OutOfRange, "Write its memory with the unit, like 80Gi.", "A GPU of %d bytes is none.", size)
+		}
+		c.GPUs[n.Key()] = size
 	}
 	c.Data = path(top.Get("data"), dir)
 	for _, n := range top.Get("allow_roots").ListOrOne() {

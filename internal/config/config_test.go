@@ -18,6 +18,7 @@ engine: argo
 containers: docker
 pull: never
 mounts: ["weights:/weights", "/srv/a:b:/b/"]
+gpus: {NVIDIA L4: 24Gi, "NVIDIA A100-SXM4-80GB": 80Gi}
 data: state
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
 catalogs: [definitions, /srv/definitions]
@@ -42,6 +43,7 @@ func TestParse(t *testing.T) {
 	}
 	want := Config{
 		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"}, Data: "/etc/ligase/state",
+		GPUs:       map[string]int64{"NVIDIA L4": 24 << 30, "NVIDIA A100-SXM4-80GB": 80 << 30},
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
 		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
 		Buckets: map[string]uris.BucketConfig{"s3://": {

@@ -22,6 +22,12 @@ func (c Config) YAML() ([]byte, error) {
 	p.field("", "containers", string(c.Containers))
 	p.field("", "pull", string(c.Pull))
 	p.field("", "mounts", c.Mounts)
+	if len(c.GPUs) > 0 {
+		p.line("gpus:")
+		for _, name := range slices.Sorted(maps.Keys(c.GPUs)) {
+			p.field("  ", quote(name), c.GPUs[name])
+		}
+	}
 	p.field("", "data", c.Data)
 	p.field("", "catalogs", c.Catalogs)
 	p.field("", "allow_roots", texted(c.AllowRoots))

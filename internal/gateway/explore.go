@@ -23,6 +23,8 @@ type planned struct {
 	Nodes    []plannedNode `json:"nodes,omitempty"`
 	More     int           `json:"more_nodes,omitempty"`
 	Converts []string      `json:"converts,omitempty"` // inputs that are made into another format, and what that loses
+	Expect   []expected    `json:"expect,omitempty"`   // of the nodes of which it is known
+	Span     string        `json:"span,omitempty"`     // of these together
 	Gives    []string      `json:"gives,omitempty"`
 	Digest   string        `json:"digest,omitempty"`
 	Problems []mistake     `json:"problems,omitempty"`
@@ -38,6 +40,12 @@ type plannedNode struct {
 	Takes          []string `json:"takes,omitempty"`
 	Needs          string   `json:"needs"`
 	Keeps          []string `json:"keeps,omitempty"` // what of it stays: "agreement ≥ 50"
+}
+
+// expected is what a node will take, in words and in numbers.
+type expected struct {
+	pipelines.Prediction
+	Says string `json:"says"`
 }
 
 func (p *planned) Text() string {
@@ -61,6 +69,12 @@ func (p *planned) Text() string {
 	}
 	for _, converted := range p.Converts {
 		b.WriteString("\n" + converted)
+	}
+	for _, x := range p.Expect {
+		b.WriteString("\nExpect of " + x.Says)
+	}
+	if p.Span != "" {
+		b.WriteString("\n" + p.Span)
 	}
 	return b.String() + "\nGives " + strings.Join(p.Gives, ", ") + ". Nothing has been created."
 }
@@ -93,6 +107,14 @@ func (g *Gateway) planRun(ctx context.Context, c *call) (reply, error) {
 	}
 	p.Sound, p.Digest = true, plan.Digest()
 	p.describe(plan)
+	predicted, err := g.service.Predict(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range predicted[:min(len(predicted), mostNodes)] {
+		p.Expect = append(p.Expect, expected{x, x.String()})
+	}
+	p.Span = plan.Span(predicted)
 	return p, nil
 }
 

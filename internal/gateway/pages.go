@@ -39,6 +39,7 @@ type pageImplementation struct {
 	Description string `json:"description,omitempty"`
 	Image       string `json:"image,omitempty"`
 	Needs       string `json:"needs"`
+	Takes       string `json:"takes,omitempty"` // time and memory, by how long what it works on is
 	License     string `json:"license,omitempty"`
 	Citation    string `json:"citation,omitempty"`
 }
@@ -51,7 +52,11 @@ func (g *Gateway) page(d *catalog.Tool) *toolPage {
 	}
 	for i := range d.Implementations {
 		impl := &d.Implementations[i]
-		p.Implementations = append(p.Implementations, pageImplementation{impl.Name, impl.Title, impl.Description, impl.Image, strings.Join(append(impl.Needs(), impl.Takes()...), ", "), impl.License, impl.Citation})
+		takes := ""
+		if impl.Cost != nil {
+			takes = impl.Cost.Says()
+		}
+		p.Implementations = append(p.Implementations, pageImplementation{impl.Name, impl.Title, impl.Description, impl.Image, strings.Join(append(impl.Needs(), impl.Takes()...), ", "), takes, impl.License, impl.Citation})
 	}
 	now := g.o.Catalog.Now()
 	if def := now.Pipeline(d.Name); def != nil {
@@ -129,7 +134,7 @@ func (p *toolPage) Markdown() string {
 			if i == 0 && len(p.Implementations) > 1 {
 				name += " (default)"
 			}
-			about := strings.Join(nonEmpty(sentence(impl.Title), impl.Description, prefixed("Licence: ", impl.License), prefixed("Cite: ", impl.Citation)), " ")
+			about := strings.Join(nonEmpty(sentence(impl.Title), impl.Description, prefixed("Known: ", sentence(impl.Takes)), prefixed("Licence: ", impl.License), prefixed("Cite: ", impl.Citation)), " ")
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", name, cell(impl.Needs), cell(about))
 		}
 	}

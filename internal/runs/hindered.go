@@ -11,6 +11,15 @@ import (
 // what to do about it, in sentences.
 type Hindrance struct{ Why, Fix string }
 
+// runnable finds what of a plan cannot run here, whatever its arguments or
+// because of them.
+func (s *Service) runnable(ctx context.Context, plan *pipelines.Plan) error {
+	if err := s.hindered(ctx, plan); err != nil {
+		return err
+	}
+	return s.fits(ctx, plan)
+}
+
 // hindered finds the nodes of a plan that cannot run here: it is better said
 // now than by the step that fails hours from now. Which implementation to use
 // instead is for the caller to choose, as what it gives is not the same.

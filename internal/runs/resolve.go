@@ -44,6 +44,8 @@ const (
 	headBytes = 64 << 10 // what content checks look at
 	looking   = 16       // objects looked at in parallel
 	maxValues = 100_000  // of one port
+
+	maxMeasured = 64 << 20 // bytes of an input that is read through for predictions only
 )
 
 // resolve looks at each input: objects by their commit record, else by name
@@ -60,6 +62,7 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 	}
 	results := map[string][]looked{}
 	names := slices.Sorted(maps.Keys(given))
+	measured := c.Measured()
 	for _, name := range names {
 		values := given[name]
 		if len(values) > maxValues {
@@ -81,10 +84,10 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 			}
 			into, out := &r.inputs[name][i], &results[name][i]
 			if v.URI.IsZero() {
-				*into, out.write, out.problem = s.inline(port, folder, item, v)
+				*into, out.write, out.problem = s.inline(port, folder, item, v, measured[name])
 			} else {
 				group.Go(func() (err error) {
-					*into, out.problem, err = s.object(ctx, tenant, port, v.URI)
+					*into, out.problem, err = s.object(ctx, tenant, port, v.URI, measured[name])
 					if out.problem != nil {
 						out.problem.Path = where
 					}
@@ -141,7 +144,7 @@ func (s *Service) accepted(port *steps.Port) []string {
 }
 
 // object looks at an input that is given by its URI.
-func (s *Service) object(ctx context.Context, tenant string, port *steps.Port, u uris.URI) (pipelines.Input, *problem.Problem, error) {
+func (s *Service) object(ctx context.Context, tenant string, port *steps.Port, u uris.URI, measured bool) (pipelines.Input, *problem.Problem, error) {
 	in := pipelines.Input{URI: u, Origin: quoted(u.Base())}
 	if err := s.blobs.Allowed(u, false); err != nil {
 		return in, &problem.Problem{Code: problem.NotAllowed, Message: sentence(err)}, nil
@@ -160,7 +163,7 @@ func (s *Service) object(ctx context.Context, tenant string, port *steps.Port, u
 			return in, p, err
 		}
 	}
-	p, err := s.counted(ctx, port, in, func() (io.ReadCloser, error) { return s.blobs.Open(ctx, in.URI) })
+	p, err := s.counted(ctx, port, &in, measured, func() (io.ReadCloser, error) { return s.blobs.Open(ctx, in.URI) })
 	return in, p, err
 }
 
@@ -365,7 +368,7 @@ func capital(s string) string {
 }
 
 // inline places a value that the call itself brings.
-func (s *Service) inline(port *steps.Port, folder uris.RunFolder, item int, v InputValue) (pipelines.Input, *inlineValue, *problem.Problem) {
+func (s *Service) inline(port *steps.Port, folder uris.RunFolder, item int, v InputValue, measured bool) (pipelines.Input, *inlineValue, *problem.Problem) {
 	if v.Name == port.Name { // not the name of a file: the path of a problem has it
 		v.Name = ""
 	}
@@ -402,7 +405,7 @@ func (s *Service) inline(port *steps.Port, folder uris.RunFolder, item int, v In
 	sum := sha256.Sum256(content)
 	in.URI = folder.Input(port.Name, item, ext)
 	in.SHA256, in.Size, in.Type, in.Format = hex.EncodeToString(sum[:]), int64(len(content)), tf.Type, tf.Format
-	p, err := s.counted(context.Background(), port, in, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	p, err := s.counted(context.Background(), port, &in, measured, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
 	if err != nil {
 		p = &problem.Problem{Code: problem.Invalid, Message: sentence(err)}
 	}
@@ -445,13 +448,14 @@ func normalised(content []byte) []byte {
 	return content
 }
 
-// counted holds an input against the port's max_length.
-func (s *Service) counted(ctx context.Context, port *steps.Port, in pipelines.Input, open func() (io.ReadCloser, error)) (*problem.Problem, error) {
+// counted holds an input against the port's max_length, and notes its length.
+// What is measured only for predictions is so where that takes no time.
+func (s *Service) counted(ctx context.Context, port *steps.Port, in *pipelines.Input, measured bool, open func() (io.ReadCloser, error)) (*problem.Problem, error) {
 	types := s.catalog.Types()
-	if port.MaxLength <= 0 || in.Type == "" || !types.Fits(in.Type, port.Type) || !types.HasLength(in.Type, in.Format) {
+	if port.MaxLength <= 0 && (!measured || in.Size > maxMeasured) || in.Type == "" || !types.Fits(in.Type, port.Type) || !types.HasLength(in.Type, in.Format) {
 		return nil, nil
 	}
-	if in.Size > s.o.MaxCounted {
+	if port.MaxLength > 0 && in.Size > s.o.MaxCounted {
 		return &problem.Problem{Code: problem.TooLarge,
 			Message: fmt.Sprintf("%s has %d bytes, and at most %d are read to see that it has no more than the %d that `%s` takes.", capital(in.Origin), in.Size, s.o.MaxCounted, port.MaxLength, port.Name),
 			Fix:     "Split it."}, nil
@@ -469,11 +473,12 @@ func (s *Service) counted(ctx context.Context, port *steps.Port, in pipelines.In
 		return nil, err
 	case err != nil:
 		return &problem.Problem{Code: problem.Invalid, Message: fmt.Sprintf("%s: %s", capital(in.Origin), sentence(err))}, nil
-	case n > port.MaxLength:
+	case port.MaxLength > 0 && n > port.MaxLength:
 		return &problem.Problem{Code: problem.OutOfRange,
 			Message: fmt.Sprintf("%s has a length of %d; `%s` takes at most %d.", capital(in.Origin), n, port.Name, port.MaxLength),
 			Fix:     "Shorten or split it."}, nil
 	}
+	in.Length = n
 	return nil, nil
 }
 

@@ -22,6 +22,7 @@ import (
 // Catalog is what the service needs of a [catalog.Catalog].
 type Catalog interface {
 	Compile(tool string, implementations map[string]string) (*pipelines.Compiled, error)
+	Step(name string) *steps.Step // by "name" or "name@version"; nil: there is none
 	Types() *steps.Types
 	Next(typ, format string) []catalog.Fit
 }
@@ -44,6 +45,10 @@ type Options struct {
 	// runs; nil when it can. A call that needs one that cannot is refused.
 	// Without it nothing is refused for that.
 	Hinders func(context.Context, *steps.Step, *steps.Implementation) *Hindrance
+
+	// GPUs are the devices that attempts can get; nil: not known. A call that is
+	// predicted to need more memory than any of them has is refused.
+	GPUs func(context.Context) []steps.GPU
 
 	Clock        func() time.Time // nil: time.Now
 	NewRequestID func() string    // for calls that bring none; nil: 128 random bits

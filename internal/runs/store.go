@@ -46,6 +46,11 @@ type Store interface {
 	// port and item.
 	Outputs(ctx context.Context, id ID, f OutputFilter) (OutputPage, error)
 
+	// Spent gives what the attempts took that committed last, of an
+	// implementation and whoever's runs: newest first, those whose results say
+	// how much they had to do.
+	Spent(ctx context.Context, step, implementation string, limit int) ([]steps.Spent, error)
+
 	// Apply records observations in order. It never moves a run or a task
 	// backward: a terminal state stays until Retry, and what is of an older
 	// generation, or of a run that is not there, is dropped. A run's terminal

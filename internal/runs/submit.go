@@ -54,7 +54,7 @@ func (s *Service) Plan(ctx context.Context, req SubmitRequest) (*pipelines.Plan,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.hindered(ctx, b.plan); err != nil {
+	if err := s.runnable(ctx, b.plan); err != nil {
 		return nil, err
 	}
 	return b.plan, nil
@@ -101,7 +101,7 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 	case !errors.Is(err, problem.ErrNotFound):
 		return Submission{}, err
 	}
-	if err := s.hindered(ctx, b.plan); err != nil {
+	if err := s.runnable(ctx, b.plan); err != nil {
 		return Submission{}, err
 	}
 

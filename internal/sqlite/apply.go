@@ -168,6 +168,9 @@ func (t *tx) task(seq int64, task *runs.TaskStatus, body []byte) error {
 	if err != nil || n == 0 || task.Result == nil {
 		return err
 	}
+	if err := t.spent(seq, task.Result); err != nil {
+		return err
+	}
 	return t.outputs(seq, task)
 }
 

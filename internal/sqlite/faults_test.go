@@ -185,7 +185,7 @@ func TestRefusedFiles(t *testing.T) {
 			}
 			_ = s.Close()
 			raw(t, path, "PRAGMA user_version = 99")
-		}, []string{"schema 99", "up to 4", "newer ligase", "Install"}},
+		}, []string{"schema 99", "up to 5", "newer ligase", "Install"}},
 		{"a version that cannot be", func(t *testing.T, path string) {
 			s, err := sqlite.Open(path, sqlite.Options{})
 			if err != nil {

@@ -32,6 +32,7 @@ type attempt struct {
 	excused time.Duration // since began, that the timeout does not count
 
 	staged map[string]*stagedInput
+	length int // of the input that the cost goes by; 0: not counted
 	log    *attemptLog
 	watch  *watcher
 

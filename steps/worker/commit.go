@@ -51,6 +51,7 @@ func (a *attempt) commit(ctx context.Context, c *collected, began time.Time) (*s
 		Filtered:  filtered,
 		StartedAt: a.started,
 		Usage:     a.usage(),
+		Work:      a.amount(),
 		Worker:    w.options.Version,
 	}
 	a.timings.Commit = time.Since(began).Seconds()

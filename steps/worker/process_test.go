@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -379,6 +380,34 @@ func TestUsage(t *testing.T) {
 	r := l.must(l.task(`i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 0.3`), nil)
 	if r.Usage.CPUSeconds <= 0 || r.Timings.Run < 0.3 {
 		t.Errorf("%+v %+v", r.Usage, r.Timings)
+	}
+}
+
+// What there was to do is written down, for those who ask what it will take.
+func TestWork(t *testing.T) {
+	l := newLab(t, nil)
+	five, err := steps.NewValue(int64(5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := l.task("cat $1 >/dev/null", "$(inputs.sequence)")
+	task.Params = map[string]steps.Value{"models": five}
+	task.Inputs = []worker.Input{{Port: steps.Port{Name: "sequence", Type: "sequence", Formats: []string{"fasta"}}, Items: []worker.Item{l.put("s.fasta", ">a\nMKLV\nEE\n")}}}
+	if r := l.must(task, nil); r.Work != nil {
+		t.Errorf("without a cost: %+v", r.Work)
+	}
+	for _, c := range []struct {
+		cost steps.Cost
+		want *steps.Work
+	}{
+		{steps.Cost{By: "sequence", Times: "models"}, &steps.Work{Length: 6, Times: 5}},
+		{steps.Cost{By: "models"}, &steps.Work{Length: 5}},
+		{steps.Cost{By: "other"}, nil},
+	} {
+		task.Node, task.Implementation.Cost = "node_"+c.cost.By, &c.cost
+		if r := l.must(task, nil); !reflect.DeepEqual(r.Work, c.want) {
+			t.Errorf("by %s: %+v, want %+v", c.cost.By, r.Work, c.want)
+		}
 	}
 }
 

@@ -196,12 +196,16 @@ func (a *attempt) checkStaged(port *steps.Port, item *Item, format, path string)
 	if err := types.CheckPort(*port, format, head, whole); err != nil {
 		return fail(steps.FailInput, "The input `%s` (%s) is not what the step takes: %s", port.Name, item.URI, sentence(err))
 	}
-	if port.MaxLength > 0 && types.HasLength(port.Type, format) {
+	goesBy := a.goesBy(port)
+	if (port.MaxLength > 0 || goesBy) && types.HasLength(port.Type, format) {
 		n, err := lengthOf(types, port.Type, format, path)
 		if err != nil {
 			return fail(steps.FailInput, "The input `%s` (%s) could not be measured: %s", port.Name, item.URI, sentence(err))
 		}
-		if n > port.MaxLength {
+		if goesBy {
+			a.length = n
+		}
+		if port.MaxLength > 0 && n > port.MaxLength {
 			return fail(steps.FailInput, "The input `%s` (%s) has a length of %d; this step takes at most %d.", port.Name, item.URI, n, port.MaxLength)
 		}
 	}

@@ -1,0 +1,96 @@
+package pipelines_test
+
+import (
+	"testing"
+
+	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
+)
+
+const foldStep = `
+name: predict
+version: 1.0.0
+title: Fold
+description: Of one implementation.
+inputs: {sequence: {type: protein.sequence}}
+params: {models: {type: integer, default: 2}}
+outputs:
+  structure: {type: protein.structure, format: pdb, length: sequence}
+  pieces: {type: protein.sequence, format: fasta, many: true, count: models, length: sequence}
+  cut: {type: protein.sequence, format: fasta}
+implementations:
+  main:
+    command: [tool, $(inputs.sequence), $(params.models)]
+    collect: {structure: out.pdb, pieces: "*.fasta", cut: cut.fa}
+    timeout: 1m
+    cost: {by: sequence, times: models, points: [{length: 10, seconds: 1}, {length: 100, seconds: 10}], source: a paper}
+`
+
+// Lengths and counts follow the wires as far as steps say; where they do not,
+// it is said that they are not known.
+func TestPredictThroughNodes(t *testing.T) {
+	s := testShelf(t)
+	step, problems := steps.ParseStep("predict.yaml", []byte(foldStep))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	s.steps["predict"] = step
+	p, problems := pipelines.Parse("p.yaml", []byte(`
+name: p
+version: 1.0.0
+title: A pipeline
+description: Of scatters.
+inputs: {sequences: {type: protein.sequence, many: true}}
+params: {models: {type: integer, default: 3}}
+nodes:
+  first: {step: predict, each: {sequence: $inputs.sequences}, with: {models: $params.models}}
+  again: {step: predict, each: {sequence: first.pieces}}
+  cut: {step: predict, each: {sequence: first.cut}}
+outputs: {out: again.structure, other: cut.structure}
+`))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := pipelines.Compile(p, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := c.Measured(); len(m) != 1 || !m["sequences"] {
+		t.Errorf("measured: %v", m)
+	}
+	input := func(name string, length int) pipelines.Input {
+		return pipelines.Input{URI: uris.MustParse("mem://b/" + name), Type: "protein.sequence", Format: "fasta", Length: length}
+	}
+	plan, err := c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sequences": {input("a", 10), input("b", 100)}}}, s.Types())
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected, err := plan.Predict(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]pipelines.Prediction{}
+	for _, x := range expected {
+		got[x.Node] = x
+	}
+	if x := got["first"]; x.Tasks != 2 || x.Length != 100 || x.Times != 3 || x.Seconds.Value != 30 || x.Total != 33 {
+		t.Errorf("%+v", x)
+	}
+	if x := got["again"]; x.Tasks != 6 || x.Length != 100 || x.Seconds.Value != 20 || x.Total != 66 {
+		t.Errorf("%+v", x)
+	}
+	if x := got["cut"]; x.Tasks != 2 || x.Length != 0 || x.Total != 0 || x.String() != "cut (main): 2 tasks, each takes what is not known before it runs, as it goes by sequence" {
+		t.Errorf("%+v %s", x, x)
+	}
+	if got, want := plan.Span(expected), "In all about 99 s of work for the 2 of 3 nodes of which it is known, and at least 50 s however much of it runs at once."; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	plan, err = c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sequences": {input("a", 250)}}}, s.Types())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if expected, err = plan.Predict(nil); err != nil || expected[0].Reason() != "sequence is 250, times 3 models; figures: a paper; longer than any that is known; it would exceed the timeout of 60 s" {
+		t.Errorf("%v %v", expected, err)
+	}
+}
