@@ -270,17 +270,31 @@ func (p *Plan) bound(b *Param) *float64 {
 	return &x
 }
 
-// checkBounds reports bounds that leave nothing.
+// checkBounds reports bounds that leave nothing, and those on what the chosen
+// implementation does not measure: as nothing unjudged may pass, its tasks would
+// fail, one after another.
 func (b *binder) checkBounds(plan *Plan) {
 	for i := range plan.Compiled.Nodes {
 		n := &plan.Compiled.Nodes[i]
 		for _, t := range plan.NodeKeep(n.ID) {
-			if t.Min == nil || t.Max == nil || *t.Min <= *t.Max {
+			at := slices.IndexFunc(n.Keep, func(k CompiledKeep) bool { return k.Port == t.Port && k.Metric == t.Metric })
+			path := "nodes." + n.ID + ".keep." + t.Metric
+			for _, set := range []*Param{n.Keep[at].Max, n.Keep[at].Min} {
+				if set != nil && set.From != "" {
+					path = "params." + set.From
+				}
+			}
+			if step := plan.Compiled.Steps[n.Step]; !step.Measures(n.Implementation, t.Metric) {
+				fix := "Leave it out, or choose an implementation that measures it."
+				if by := step.Metric(t.Metric).By; len(by) > 0 {
+					fix = fmt.Sprintf("Leave it out, or choose what measures it: %s.", strings.Join(by, " or "))
+				}
+				b.add(path, problem.Invalid, fix, "It is a bound on the %s of `%s`, which its implementation %s does not measure.", t.Metric, n.ID, n.Implementation)
 				continue
 			}
-			at := slices.IndexFunc(n.Keep, func(k CompiledKeep) bool { return k.Port == t.Port && k.Metric == t.Metric })
-			path := "params." + cmp.Or(n.Keep[at].Min.From, n.Keep[at].Max.From)
-			b.add(path, problem.OutOfRange, "Exchange them, or leave one out.", "Nothing that `%s` gives has a %s of at least %g and at most %g.", n.ID, t.Metric, *t.Min, *t.Max)
+			if t.Min != nil && t.Max != nil && *t.Min > *t.Max {
+				b.add(path, problem.OutOfRange, "Exchange them, or leave one out.", "Nothing that `%s` gives has a %s of at least %g and at most %g.", n.ID, t.Metric, *t.Min, *t.Max)
+			}
 		}
 	}
 }

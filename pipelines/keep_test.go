@@ -147,6 +147,67 @@ func TestKeepNothing(t *testing.T) {
 	}
 }
 
+// A bound on what the chosen implementation does not measure is refused before
+// its tasks fail of it, one after another.
+func TestKeepUnmeasured(t *testing.T) {
+	s := testShelf(t)
+	step, problems := steps.ParseStep("two.yaml", []byte(`
+name: two
+version: 1.0.0
+title: Two predictors
+description: Of two scales.
+inputs: {structure: {type: protein.structure}}
+outputs: {out: {type: protein.structure, format: pdb}}
+metrics: {ours: {by: first}, theirs: {by: second}, size: {}}
+implementations:
+  first: {command: [tool, $(inputs.structure)], collect: {out: out.pdb}}
+  second: {command: [tool, $(inputs.structure)], collect: {out: out.pdb}}
+`))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	s.steps["two"] = step
+	p, problems := pipelines.Parse("p.yaml", []byte(`
+name: p
+version: 1.0.0
+title: A pipeline
+description: Of one node.
+inputs: {structure: {type: protein.structure}}
+params: {ours: {type: number, optional: true}, theirs: {type: number, optional: true}}
+nodes: {n: {step: two, with: {structure: $inputs.structure}, keep: {ours: {min: $params.ours}, theirs: {max: $params.theirs}, size: {min: 1}}}}
+outputs: {out: n.out}
+`))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		implementation string
+		params         map[string]any
+		path           string
+	}{
+		{"first", map[string]any{"ours": 1}, ""},
+		{"second", map[string]any{"theirs": 1}, ""},
+		{"first", nil, ""},
+		{"second", map[string]any{"ours": 1}, "params.ours"},
+		{"first", map[string]any{"theirs": 1}, "params.theirs"},
+	} {
+		compiled, err := pipelines.Compile(p, s, &pipelines.CompileOptions{Implementations: map[string]string{"two": c.implementation}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = plan(t, compiled, c.params)
+		ps := problem.Of(err)
+		if c.path == "" {
+			if err != nil {
+				t.Errorf("%s %v: %v", c.implementation, c.params, err)
+			}
+		} else if len(ps) != 1 || ps[0].Path != c.path || !strings.Contains(ps[0].Message, "which its implementation "+c.implementation+" does not measure") ||
+			!strings.HasPrefix(ps[0].Fix, "Leave it out, or choose what measures it: ") {
+			t.Errorf("%s %v: %v", c.implementation, c.params, err)
+		}
+	}
+}
+
 // What was read back must not filter by what is not there.
 func TestDecodedKeepIsChecked(t *testing.T) {
 	data, err := json.Marshal(sift(t, sifting))

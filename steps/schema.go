@@ -148,6 +148,9 @@ func ScantSchema(inputs []Port, params []Param) *Schema {
 	}
 	s := briefSchema(inputs, scant, func(p Port) string { return p.carries() })
 	s.Closed = false
+	for i := range s.Properties {
+		s.Properties[i].Schema.MinItems, s.Properties[i].Schema.MaxItems = 0, 0
+	}
 	return s
 }
 

@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"slices"
+
 	"github.com/ligase-bio/ligase/internal/problem"
 )
 
@@ -36,6 +38,22 @@ const (
 	Minutes Duration = "minutes"
 	Hours   Duration = "hours"
 )
+
+// Metric returns the metric of that name, or nil.
+func (s *Step) Metric(name string) *Metric {
+	for i := range s.Metrics {
+		if s.Metrics[i].Name == name {
+			return &s.Metrics[i]
+		}
+	}
+	return nil
+}
+
+// Measures reports whether an implementation measures a metric.
+func (s *Step) Measures(implementation, metric string) bool {
+	m := s.Metric(metric)
+	return m != nil && (len(m.By) == 0 || slices.Contains(m.By, implementation))
+}
 
 // Input returns the input port of that name, or nil.
 func (s *Step) Input(name string) *Port { return FindPort(s.Inputs, name) }

@@ -97,7 +97,7 @@ func (g *Gateway) submitOne(d *catalog.Tool, says level) *tool {
 		Annotations: &mcp.ToolAnnotations{DestructiveHint: no(), OpenWorldHint: no()},
 	}}
 	if says.scant {
-		t.def.OutputSchema = anySchema
+		t.def.OutputSchema = nil // it would only say that the answer is an object
 	}
 	t.shape = shapeOf(t.def)
 	name := d.Name
@@ -509,7 +509,10 @@ func submitDescription(d *catalog.Tool, says level) string {
 	}
 	next := "Next: get_run_status, then fetch_run_summary. Give URIs, never file contents."
 	if says.scant {
-		next = "Next: get_run_status. Give URIs, not contents."
+		next = "Next: get_run_status."
+		if len(d.Inputs) > 0 {
+			next += " Give URIs, not contents."
+		}
 	}
 	parts = append(parts, next)
 	return strings.Join(parts, " ")
