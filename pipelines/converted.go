@@ -53,3 +53,25 @@ func (p *Plan) Conversions() []Converted {
 	}
 	return out
 }
+
+// Splits says which files of a call hold several values, and are split: a
+// sentence for each.
+func (p *Plan) Splits() []string {
+	var out []string
+	for i := range p.Compiled.Inputs {
+		name := p.Compiled.Inputs[i].Name
+		counts, files := map[string]int{}, []string{}
+		for _, in := range p.Inputs[name] {
+			if in.Split == "" {
+				continue
+			}
+			if counts[in.Split]++; counts[in.Split] == 1 {
+				files = append(files, in.Split)
+			}
+		}
+		for _, file := range files {
+			out = append(out, fmt.Sprintf("%s: %s is split into its %d records", name, file, counts[file]))
+		}
+	}
+	return out
+}

@@ -74,6 +74,9 @@ type Input struct {
 	// Origin says in words what it is, as messages have it, names in
 	// backticks: "`score.scores` of run-7k2m9c4x1p0q", "`structure.pdb`".
 	Origin string `json:"origin,omitempty"`
+	// Split says of what it was a record, when the call gave a file of several:
+	// "`all.fasta`".
+	Split string `json:"split,omitempty"`
 }
 
 // Arguments are what a call gives, already resolved by the thin I/O around

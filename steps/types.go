@@ -50,6 +50,7 @@ type Format struct {
 	pos       problem.Pos
 
 	conversions []Conversion // what it can be made into
+	records     *Records     // of which values of another type it is made; nil: it is not
 }
 
 // Anything reports whether a file can be of the format whatever its name ends
@@ -131,7 +132,7 @@ func (b *latticeBuilder) place(name string, trail []string) visit {
 		maps.Copy(above, b.types.above[parent])
 		for _, f := range b.types.types[parent].Formats {
 			if !slices.ContainsFunc(inherited, func(g Format) bool { return g.Name == f.Name }) {
-				f.own = false
+				f.own, f.records = false, nil // what it is a kind of may be many; it need not be
 				inherited = append(inherited, f)
 			}
 		}
@@ -150,6 +151,7 @@ func (b *latticeBuilder) place(name string, trail []string) visit {
 		}
 	}
 	b.checkConversions(&t)
+	b.checkRecords(&t)
 	if len(t.Formats) == 0 && ok {
 		b.problems.Addf(t.Pos, path, problem.Missing, "Add formats, or is: with a type that has some.",
 			"The type %s has no formats.", name)
@@ -264,10 +266,20 @@ func (t *Types) describe(typ string) string {
 // over.
 func (t *Types) Of(names ...string) *Types {
 	out := &Types{types: map[string]*Type{}, above: map[string]map[string]bool{}}
-	for _, name := range names {
+	for len(names) > 0 {
+		name := names[0]
+		names = names[1:]
 		for above := range t.above[name] {
+			if out.types[above] != nil {
+				continue
+			}
 			out.types[above] = t.types[above]
 			out.above[above] = t.above[above]
+			for i := range t.types[above].Formats {
+				if r := t.types[above].Formats[i].records; r != nil {
+					names = append(slices.Clip(names), r.Each)
+				}
+			}
 		}
 	}
 	out.names = slices.Sorted(maps.Keys(out.types))

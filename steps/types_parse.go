@@ -108,6 +108,9 @@ func decodeFormat(n *definition.Node) Format {
 	for _, c := range f.Get("convert").Entries() {
 		out.conversions = append(out.conversions, decodeConversion(out.Name, c))
 	}
+	if r := f.Get("records"); r.Given() {
+		out.records = decodeRecords(r)
+	}
 	f.Done()
 	return out
 }

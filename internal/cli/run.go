@@ -221,6 +221,9 @@ func (a *app) printPlan(ctx context.Context, p *pipelines.Plan, expected []pipel
 			fmt.Fprintf(a.Out, "keeps of %s: %s\n", c.Nodes[i].ID, t)
 		}
 	}
+	for _, split := range p.Splits() {
+		fmt.Fprintln(a.Out, split)
+	}
 	for _, converted := range p.Conversions() {
 		fmt.Fprintln(a.Out, converted)
 	}

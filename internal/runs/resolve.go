@@ -56,10 +56,6 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 	r := &resolution{inputs: map[string][]pipelines.Input{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(looking)
-	type looked struct {
-		problem *problem.Problem
-		write   *inlineValue
-	}
 	results := map[string][]looked{}
 	names := slices.Sorted(maps.Keys(given))
 	measured := c.Measured()
@@ -69,34 +65,17 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 			r.problems.Addf(problem.Pos{}, "inputs."+name, problem.TooLarge, "Split the call.", "There are %d values; at most %d are taken.", len(values), maxValues)
 			values = values[:1]
 		}
-		r.inputs[name] = make([]pipelines.Input, len(values))
 		results[name] = make([]looked, len(values))
 		port := inputPort(c, name)
 		for i, v := range values {
-			if port == nil { // binding says that there is no such input
-				r.inputs[name][i] = pipelines.Input{URI: v.URI}
-				continue
-			}
-			item, where := -1, "inputs."+name
-			if port.Many {
-				item = i
-				where = fmt.Sprintf("inputs.%s[%d]", name, i)
-			}
-			into, out := &r.inputs[name][i], &results[name][i]
-			if v.URI.IsZero() {
-				*into, out.write, out.problem = s.inline(port, folder, item, v, measured[name])
-			} else {
-				group.Go(func() (err error) {
-					*into, out.problem, err = s.object(ctx, tenant, port, v.URI, measured[name])
-					if out.problem != nil {
-						out.problem.Path = where
-					}
-					return err
-				})
-				continue
-			}
-			if out.problem != nil {
-				out.problem.Path = where
+			out := &results[name][i]
+			switch {
+			case port == nil: // binding says that there is no such input
+				out.input = pipelines.Input{URI: v.URI}
+			case v.URI.IsZero():
+				s.inline(ctx, out, port, v, measured[name])
+			default:
+				group.Go(func() error { return s.object(ctx, out, tenant, port, v.URI, measured[name]) })
 			}
 		}
 	}
@@ -104,16 +83,54 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 		return nil, err
 	}
 	for _, name := range names {
-		for _, l := range results[name] {
+		port := inputPort(c, name)
+		many := port != nil && port.Many
+		inputs := make([]pipelines.Input, 0, len(results[name]))
+		for i := range results[name] {
+			l := &results[name][i]
 			if l.problem != nil {
+				l.problem.Path = "inputs." + name
+				if many {
+					l.problem.Path = fmt.Sprintf("inputs.%s[%d]", name, i)
+				}
 				r.problems.Add(*l.problem)
 			}
-			if l.write != nil {
-				r.writes = append(r.writes, *l.write)
+			for _, part := range l.all() {
+				if part.content != nil {
+					item := -1
+					if many {
+						item = len(inputs)
+					}
+					part.input.URI = folder.Input(name, item, part.extension)
+					r.writes = append(r.writes, inlineValue{at: part.input.URI, content: part.content})
+				}
+				inputs = append(inputs, part.input)
 			}
 		}
+		r.inputs[name] = inputs
 	}
 	return r, nil
+}
+
+// looked is what was found of one value of a call.
+type looked struct {
+	part
+	parts   []part // when it is a file that holds several: these instead
+	problem *problem.Problem
+}
+
+// part is one input.
+type part struct {
+	input     pipelines.Input
+	content   []byte // to be written to the run's folder; nil: it lies in the store
+	extension string // of the file that the content becomes
+}
+
+func (l *looked) all() []part {
+	if l.parts != nil {
+		return l.parts
+	}
+	return []part{l.part}
 }
 
 // inputPort is an input of the whole, with the formats that it takes.
@@ -144,27 +161,37 @@ func (s *Service) accepted(port *steps.Port) []string {
 }
 
 // object looks at an input that is given by its URI.
-func (s *Service) object(ctx context.Context, tenant string, port *steps.Port, u uris.URI, measured bool) (pipelines.Input, *problem.Problem, error) {
-	in := pipelines.Input{URI: u, Origin: quoted(u.Base())}
+func (s *Service) object(ctx context.Context, out *looked, tenant string, port *steps.Port, u uris.URI, measured bool) error {
+	in := &out.input
+	*in = pipelines.Input{URI: u, Origin: quoted(u.Base())}
 	if err := s.blobs.Allowed(u, false); err != nil {
-		return in, &problem.Problem{Code: problem.NotAllowed, Message: sentence(err)}, nil
+		out.problem = &problem.Problem{Code: problem.NotAllowed, Message: sentence(err)}
+		return nil
 	}
 	known, err := s.record(ctx, tenant, u)
 	switch {
 	case errors.Is(err, problem.ErrNotFound):
-		return in, &problem.Problem{Code: problem.NotAccessible, Message: sentence(err), Fix: "Check the URI; a run's summary has those of its outputs."}, nil
+		out.problem = &problem.Problem{Code: problem.NotAccessible, Message: sentence(err), Fix: "Check the URI; a run's summary has those of its outputs."}
+		return nil
 	case err != nil:
-		return in, nil, err
+		return err
 	case known != nil:
-		in = *known
+		*in = *known
 	default:
-		p, err := s.stranger(ctx, port, &in)
-		if p != nil || err != nil {
-			return in, p, err
+		if out.problem, err = s.stranger(ctx, port, in); err != nil {
+			return err
 		}
 	}
-	p, err := s.counted(ctx, port, &in, measured, func() (io.ReadCloser, error) { return s.blobs.Open(ctx, in.URI) })
-	return in, p, err
+	if port.Many && (out.problem != nil || in.Type != "" && !s.catalog.Types().Fits(in.Type, port.Type)) {
+		split, err := s.split(ctx, out, port, u.Base(), in.Size, func() ([]byte, error) { return s.blobs.ReadAll(ctx, u, s.o.MaxInline) })
+		if split || err != nil {
+			return err
+		}
+	}
+	if out.problem == nil {
+		out.problem, err = s.counted(ctx, port, in, measured, func() (io.ReadCloser, error) { return s.blobs.Open(ctx, in.URI) })
+	}
+	return err
 }
 
 // record looks up what a run says of an object below our own root: nil when
@@ -367,52 +394,60 @@ func capital(s string) string {
 	return string(unicode.ToUpper(first)) + s[n:]
 }
 
-// inline places a value that the call itself brings.
-func (s *Service) inline(port *steps.Port, folder uris.RunFolder, item int, v InputValue, measured bool) (pipelines.Input, *inlineValue, *problem.Problem) {
+// inline looks at a value that the call itself brings.
+func (s *Service) inline(ctx context.Context, out *looked, port *steps.Port, v InputValue, measured bool) {
 	if v.Name == port.Name { // not the name of a file: the path of a problem has it
 		v.Name = ""
 	}
-	in := pipelines.Input{Origin: "the value given"}
+	in := &out.input
+	in.Origin = "the value given"
 	if v.Name != "" {
 		in.Origin = quoted(v.Name)
 	}
 	if int64(len(v.Inline)) > s.o.MaxInline {
-		return in, nil, &problem.Problem{Code: problem.TooLarge,
+		out.problem = &problem.Problem{Code: problem.TooLarge,
 			Message: fmt.Sprintf("%s has %d bytes; a value given in a call has at most %d.", capital(in.Origin), len(v.Inline), s.o.MaxInline),
 			Fix:     "Put it into the store and give its URI."}
+		return
 	}
 	content := normalised(v.Inline)
 	tf, p := s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes)
 	if p != nil {
-		completed, ok := s.completed(port, v.Name, content)
-		if !ok {
-			return in, nil, p
-		}
-		content = completed
-		if tf, p = s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes); p != nil {
-			return in, nil, p
+		if completed, ok := s.completed(port, v.Name, content); ok {
+			content = completed
+			tf, p = s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes)
 		}
 	}
-	ext := tf.Format
+	if port.Many && (p != nil || tf.Type != "" && !s.catalog.Types().Fits(tf.Type, port.Type)) {
+		split, err := s.split(ctx, out, port, v.Name, int64(len(content)), func() ([]byte, error) { return content, nil })
+		if err != nil && p == nil {
+			p = &problem.Problem{Code: problem.Invalid, Message: sentence(err)}
+		}
+		if split {
+			return
+		}
+	}
+	if out.problem = p; p != nil {
+		return
+	}
+	out.extension = tf.Format
 	if f := s.catalog.Types().FormatOf(tf.Type, tf.Format); f != nil {
 		if !f.Text {
 			content = v.Inline
 		}
 		if len(f.Extensions) > 0 {
-			ext = f.Extensions[0]
+			out.extension = f.Extensions[0]
 		}
 	}
 	sum := sha256.Sum256(content)
-	in.URI = folder.Input(port.Name, item, ext)
 	in.SHA256, in.Size, in.Type, in.Format = hex.EncodeToString(sum[:]), int64(len(content)), tf.Type, tf.Format
-	p, err := s.counted(context.Background(), port, &in, measured, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	p, err := s.counted(ctx, port, in, measured, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
 	if err != nil {
 		p = &problem.Problem{Code: problem.Invalid, Message: sentence(err)}
 	}
-	if p != nil {
-		return in, nil, p
+	if out.problem = p; p == nil {
+		out.content = content
 	}
-	return in, &inlineValue{at: in.URI, content: content}, nil
 }
 
 // completed is a bare value (a sequence without a header) as the format that
