@@ -77,7 +77,7 @@ func (a *app) siblings(ctx context.Context, here *local.Here, step *steps.Step, 
 	if len(can) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("Choose one that can: --impl %s=%s (in a tool call, implementation=%s)", step.Name, can[0], can[0])
+	text := fmt.Sprintf("Choose one that can: --impl %[1]s=%[2]s (in a tool call, implementation=%[2]s, or implementations={\"%[1]s\": \"%[2]s\"} of a pipeline)", step.Name, can[0])
 	if len(can) > 1 {
 		text += "; there is also " + strings.Join(can[1:], ", ")
 	}

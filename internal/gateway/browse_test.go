@@ -34,6 +34,51 @@ func TestPlansSayWhatWouldBe(t *testing.T) {
 	}
 }
 
+// A pipeline's nodes run the implementations that a call chooses, as they do
+// from the command line.
+func TestImplementationsOfAPipeline(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"two.yaml": `
+name: two
+version: 1.0.0
+title: Say which
+description: Of two ways.
+outputs: {out: {type: test.text, format: txt}}
+implementations:
+  plain: {command: [/bin/sh, -c, 'echo plain > "$1"/out.txt', sh, $(work)], collect: {out: out.txt}}
+  fancy: {command: [/bin/sh, -c, 'echo fancy > "$1"/out.txt', sh, $(work)], collect: {out: out.txt}}
+`,
+		"both.yaml": `
+name: both
+version: 1.0.0
+title: Say both
+description: Of two nodes.
+nodes: {first: {step: two}, second: {step: two}}
+outputs: {a: first.out, b: second.out}
+`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newSite(t, []string{dir})
+	has(t, "the page", s.good("describe_tool", map[string]any{"name": "both"}).text(), "- first: two (plain, fancy)", "`implementations` says otherwise")
+	has(t, "the plan", s.good("plan_run", map[string]any{"tool": "both", "arguments": map[string]any{"implementations": map[string]any{"second": "fancy"}}}).text(),
+		"first: two@1.0.0 (plain)", "second: two@1.0.0 (fancy)")
+	has(t, "a plan with a slip", s.good("plan_run", map[string]any{"tool": "both", "arguments": map[string]any{"implementations": map[string]any{"third": "fancy", "two": "fance"}}}).text(),
+		`implementations.third: No node and no step here is named "third"`, `Did you mean "fancy"?`, "submit_both({})")
+	has(t, "a plan with nonsense", s.good("plan_run", map[string]any{"tool": "both", "arguments": map[string]any{"implementations": "fancy"}}).text(), `Give {"node or step": "implementation", …}`)
+	run := s.submit("both", map[string]any{"implementations": map[string]any{"two": "fancy", "first": "plain"}})
+	s.end(run)
+	for port, want := range map[string]string{"a": "plain", "b": "fancy"} {
+		got, err := os.ReadFile(strings.TrimPrefix(s.uri(run, port), "file://"))
+		if err != nil || string(got) != want+"\n" {
+			t.Errorf("%s: %q %v", port, got, err)
+		}
+	}
+}
+
 func TestToolsAreFound(t *testing.T) {
 	s := newSite(t, nil)
 	has(t, "by words", s.good("find_tools", map[string]any{"query": "join many"}).text(), "submit_gather")

@@ -61,7 +61,7 @@ func (g *Gateway) page(d *catalog.Tool) *toolPage {
 	now := g.o.Catalog.Now()
 	if def := now.Pipeline(d.Name); def != nil {
 		for _, n := range def.Nodes {
-			p.Nodes = append(p.Nodes, n.Name+": "+n.Uses)
+			p.Nodes = append(p.Nodes, n.Name+": "+n.Uses+choicesOf(now.Step(n.Uses)))
 		}
 		if compiled, err := now.Compile(d.Name, nil); err == nil {
 			p.Graph = compiled.Graph().Mermaid()
@@ -86,6 +86,18 @@ func (g *Gateway) page(d *catalog.Tool) *toolPage {
 	}
 	p.Example = g.callOf(d, example)
 	return p
+}
+
+// choicesOf are the implementations of a step, where there are several.
+func choicesOf(step *steps.Step) string {
+	if step == nil || len(step.Implementations) < 2 {
+		return ""
+	}
+	var names []string
+	for i := range step.Implementations {
+		names = append(names, step.Implementations[i].Name)
+	}
+	return " (" + strings.Join(names, ", ") + ")"
 }
 
 // Markdown is the page for reading.
@@ -136,6 +148,12 @@ func (p *toolPage) Markdown() string {
 			}
 			about := strings.Join(nonEmpty(sentence(impl.Title), impl.Description, prefixed("Known: ", sentence(impl.Takes)), prefixed("Licence: ", impl.License), prefixed("Cite: ", impl.Citation)), " ")
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", name, cell(impl.Needs), cell(about))
+		}
+	}
+	if len(p.Nodes) > 0 {
+		b.WriteString("\n## Nodes\n\nEach runs the first implementation of its step, unless `" + argChoices + "` says otherwise.\n\n")
+		for _, n := range p.Nodes {
+			b.WriteString("- " + n + "\n")
 		}
 	}
 	if p.Graph != "" {

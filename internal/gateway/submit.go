@@ -26,12 +26,13 @@ const (
 	submitAny    = "submit_run"
 
 	argRequestID      = "client_request_id"
-	argImplementation = "implementation" // of a step, where there are several
+	argImplementation = "implementation"  // of a step, where there are several
+	argChoices        = "implementations" // of a pipeline, by node or step
 )
 
 // reserved are arguments of every submit; a definition that has its own of the
 // same name is served without.
-var reserved = []string{argRequestID, argImplementation}
+var reserved = []string{argRequestID, argImplementation, argChoices}
 
 // listBytes is how long a list of all tools may be: it is in front of each
 // conversation of each agent. Where it would be longer, less is said in it.
@@ -201,6 +202,9 @@ func request(d *catalog.Tool, args *arguments, tenant string) (runs.SubmitReques
 			req.Implementations = map[string]string{d.Name: choice}
 		}
 	}
+	if d.Kind == pipelines.KindPipeline && !takes(d, argChoices) {
+		req.Implementations = choices(args)
+	}
 	for i := range d.Inputs {
 		if values := input(&d.Inputs[i], args); values != nil {
 			req.Inputs[d.Inputs[i].Name] = values
@@ -217,6 +221,29 @@ func request(d *catalog.Tool, args *arguments, tenant string) (runs.SubmitReques
 		}
 	}
 	return req, args.problems.Err()
+}
+
+// choices reads which implementations the nodes of a pipeline are to use.
+func choices(args *arguments) map[string]string {
+	v, given := args.take(argChoices)
+	if !given {
+		return nil
+	}
+	const fix = `Give {"node or step": "implementation", …}.`
+	object, is := v.(map[string]any)
+	if !is {
+		args.wrong(argChoices, problem.Invalid, fix, "%s is %s.", argChoices, kindOf(v))
+		return nil
+	}
+	out := map[string]string{}
+	for name, v := range object {
+		if choice, is := v.(string); is && choice != "" {
+			out[name] = choice
+		} else {
+			args.wrong(argChoices+"."+name, problem.Invalid, fix, "It is %s.", kindOf(v))
+		}
+	}
+	return out
 }
 
 // unknownFix says what was probably meant by an argument that there is not.
@@ -421,7 +448,13 @@ func (g *Gateway) fixable(d *catalog.Tool, args *arguments, err error) error {
 	}
 	bad := map[string]bool{}
 	for _, p := range ps {
+		if strings.HasPrefix(p.Path, "nodes.") {
+			return err // what is wrong is where or with what it would run: which call is right is said there
+		}
 		name, _, _ := strings.Cut(p.Path, "[")
+		if strings.HasPrefix(name, argChoices+".") {
+			name = argChoices
+		}
 		bad[name] = true
 	}
 	fixed := map[string]any{}
@@ -549,6 +582,10 @@ func submitSchema(d *catalog.Tool, says level) any {
 			}
 		}
 		s.Properties = append(s.Properties, steps.Property{Name: argImplementation, Schema: p})
+	}
+	if d.Kind == pipelines.KindPipeline && !takes(d, argChoices) {
+		s.Properties = append(s.Properties, steps.Property{Name: argChoices, Schema: &steps.Schema{Type: "object",
+			Description: about(`Which implementations run, by node or step, like {"fold": "esmfold"}; the first of each step unless said otherwise.`)}})
 	}
 	if !takes(d, argRequestID) {
 		s.Properties = append(s.Properties, steps.Property{Name: argRequestID, Schema: &steps.Schema{Type: "string", Description: about(requestIDProperty.Description)}})

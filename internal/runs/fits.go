@@ -97,7 +97,7 @@ func (s *Service) shorter(step *steps.Step, impl *steps.Implementation, w steps.
 		}
 	}
 	if len(others) > 0 {
-		fix += fmt.Sprintf(", or choose an implementation that takes it: --impl %s=%s (in a tool call, implementation=%s)", step.Name, others[0], others[0])
+		fix += fmt.Sprintf(", or choose an implementation that takes it: --impl %s=%s (in a tool call, implementation=%[2]s, or implementations={\"%[1]s\": \"%[2]s\"} of a pipeline)", step.Name, others[0])
 		if len(others) > 1 {
 			fix += "; there is also " + strings.Join(others[1:], ", ")
 		}

@@ -43,7 +43,7 @@ func TestFits(t *testing.T) {
 	ps := problem.Of(plan("esmfold", 1000))
 	if len(ps) != 1 || ps[0].Path != "nodes.fold" || ps[0].Code != problem.TooLarge ||
 		ps[0].Message != "fold (esmfold) would work on a sequence of 1000, for which it needs about 34.3 GiB of GPU memory; the largest GPU here, NVIDIA V100, has 32 GiB." ||
-		ps[0].Fix != "Keep sequence at 870 or less, or choose an implementation that takes it: --impl fold=colabfold (in a tool call, implementation=colabfold); there is also boltz." {
+		ps[0].Fix != "Keep sequence at 870 or less, or choose an implementation that takes it: --impl fold=colabfold (in a tool call, implementation=colabfold, or implementations={\"fold\": \"colabfold\"} of a pipeline); there is also boltz." {
 		t.Errorf("%+v", ps)
 	}
 	if _, err := s.Submit(t.Context(), folding("s", "esmfold", 1000)); problem.Of(err) == nil || count(t, s) != 0 {
