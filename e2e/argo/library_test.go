@@ -110,13 +110,14 @@ func evenOut(a, b any) {
 type user struct {
 	program, home, config string
 	env                   []string
+	patience              time.Duration // of one command; 0: the test's
 }
 
 // user builds the program and sets it up for the site.
 func (s *site) user(t *testing.T) *user {
 	t.Helper()
 	home := t.TempDir()
-	u := &user{program: built.Ligase(t), home: home, config: filepath.Join(home, "config.yaml")}
+	u := &user{program: built.Ligase(t), home: home, config: filepath.Join(home, "config.yaml"), patience: 5 * time.Minute}
 	config := fmt.Sprintf(`
 buckets:
   s3://: {endpoint: %q, region: %s, use_path_style: true, disable_https: true}
@@ -137,8 +138,12 @@ func (u *user) ligase(t *testing.T, args ...string) (string, error) {
 	if strings.Contains(strings.Join(args, " "), "--engine argo") {
 		args = append(args, "--config", u.config)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
+	ctx := t.Context()
+	if u.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, u.patience)
+		defer cancel()
+	}
 	cmd := exec.CommandContext(ctx, u.program, args...)
 	cmd.Env = u.env
 	cmd.Stderr = testWriter{t}

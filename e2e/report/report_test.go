@@ -24,6 +24,8 @@ import (
 
 var screenshots = flag.String("screenshots", "", "`folder` to leave screenshots in (default bin/screenshots)")
 
+var finished = flag.String("campaign", "", "`folder` with report.html and ledger.csv of a campaign that was run elsewhere, to look at instead of running one")
+
 // campaign runs eight backbones with eight sequences each on the CPU
 // baselines, with thresholds between stages and at the end, and returns where
 // its results lie.
@@ -125,7 +127,10 @@ func number(t *testing.T, s string) int {
 
 func TestReportOfACampaign(t *testing.T) {
 	b := newBrowser(t)
-	paths := campaign(t, "length=40", "num_backbones=8", "num_sequences=8", "min_agreement=55", "min_tm_score=0.25", "max_per_group=4")
+	paths := map[string]string{"report": filepath.Join(*finished, "report.html"), "ledger": filepath.Join(*finished, "ledger.csv")}
+	if *finished == "" {
+		paths = campaign(t, "length=40", "num_backbones=8", "num_sequences=8", "min_agreement=55", "min_tm_score=0.25", "max_per_group=4")
+	}
 	b.serve("/report.html", paths["report"])
 	all, byStage := ledger(t, paths["ledger"])
 	promised := all.accepted + all.filtered + all.failed
