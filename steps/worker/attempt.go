@@ -138,7 +138,7 @@ func (a *attempt) describe(f *steps.Failure) *steps.Failure {
 	if a.log != nil && len(a.log.tail) > 0 {
 		f.LogTail = plain.Snippet(a.log.tail)
 		// The line that says why may have been printed long before the end.
-		if line := a.watch.found().line; line != "" && !strings.Contains(f.LogTail, line) {
+		if line := a.watch.found().line; line != "" && !strings.Contains(f.LogTail, strings.TrimPrefix(line, "…")) {
 			const gap = "\n[…]\n"
 			tail := f.LogTail
 			for len(line)+len(gap)+len(tail) > plain.SnippetBytes {

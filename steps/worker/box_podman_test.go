@@ -183,7 +183,7 @@ func boxEndings(t *testing.T, s *site.Site, host *container.Host) {
 		{"crash", `kill -SEGV $$`, steps.FailExit, "crashed (segmentation fault)", 139},
 		{"killed", `kill -KILL $$`, steps.FailUnknown, "killed from outside", 137},
 		{"its log", `echo 'torch.OutOfMemoryError: CUDA out of memory.'; exit 1`, steps.FailGPUOOM, "GPU memory ran out", 1},
-		{"its own pattern", `echo 'E42: node lost'; exit 9`, steps.FailPreempted, "Its log says why", 9},
+		{"its own pattern", `echo 'E42: node lost'; exit 9`, steps.FailPreempted, `Its log says why (class preempted): "E42: node lost".`, 9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := boxed(t, host, nil)

@@ -70,16 +70,16 @@ func (a *attempt) blame(f *steps.Failure) *steps.Failure {
 	if found.code == "" {
 		return f
 	}
-	why := fmt.Sprintf("Its log says why (class %s).", found.code)
+	why := fmt.Sprintf("why (class %s)", found.code)
 	switch found.code {
 	case steps.FailOOM:
-		why = "Its log says that memory ran out."
+		why = "that memory ran out"
 	case steps.FailGPUOOM:
-		why = "Its log says that GPU memory ran out."
+		why = "that GPU memory ran out"
 	case steps.FailStorage:
-		why = "Its log says that the disk is full."
+		why = "that the disk is full"
 	}
-	blamed := fail(found.code, "%s %s", f.Message, why)
+	blamed := fail(found.code, "%s Its log says %s: %s", f.Message, why, quoted(found.line))
 	if found.code == steps.FailStorage {
 		blamed.Hint = "Free some disk space where the step runs, then retry the run."
 	}
@@ -131,5 +131,20 @@ func (a *attempt) lastWords() string {
 	}
 	return sentence(errors.New(line))
 }
+
+// quoted is a line of the log as the end of a sentence about it. Its marks say
+// that it is a program's word and not ours.
+func quoted(line string) string {
+	if runes := []rune(line); len(runes) > quotedRunes {
+		line = string(runes[:quotedRunes]) + "…"
+	}
+	if strings.ContainsAny(line[max(len(line)-1, 0):], ".!?") {
+		return `"` + line + `"`
+	}
+	return `"` + line + `".`
+}
+
+// quotedRunes is how much of a line is quoted.
+const quotedRunes = 300
 
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }
