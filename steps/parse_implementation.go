@@ -84,6 +84,7 @@ func decodeImplementation(n *definition.Node, s *Step, used *references) Impleme
 		}
 		im.Env[v.Key()] = decodeVariable(v)
 	}
+	im.Volumes = decodeVolumes(f.Get("volumes"))
 	im.Collect = decodeCollect(f.Need("collect"), s)
 	for _, item := range f.Get("failures").List() {
 		p := item.Fields()

@@ -186,7 +186,7 @@ func TestParseStepProblems(t *testing.T) {
 		{"{out: out.csv}", "{out: out.csv}\n    progress: 'step (\\d+)'", `18 implementations.main.progress invalid: The pattern has no groups named done and total. Name the numbers: 'step (?P<done>\d+)/(?P<total>\d+)'.`},
 		{"  main:\n", "  main: {podSpecPatch: x}\n  other:\n", `15 implementations.main missing: "command" is missing. Add "command".
 15 implementations.main missing: "collect" is missing. Add "collect".
-15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, limits, template, metrics, command and 6 more.`},
+15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, limits, template, metrics, command and 7 more.`},
 	} {
 		t.Run(c.new, func(t *testing.T) {
 			text := strings.Replace(base, c.old, c.new, 1)

@@ -17,6 +17,7 @@ const (
 	hintRetry    = "Nothing is wrong with the step: retry the run. What has committed stays done."
 	hintImage    = "Check the image's name, that the cluster's machines may pull it, and its credentials; then render and apply the template again and retry the run."
 	hintMemory   = "Ask for more memory (resources.memory of the implementation) and render and apply its template again, or give it less to do at once."
+	hintClaim    = "Make it in the namespace of the run and fill it, or have the template name the one that holds the same (ligase render --claim); then retry the run."
 	hintDeadline = "Raise the implementation's timeout and render and apply its template again, or give it less to do."
 	hintUnknown  = "Retry the run; if it fails again, look at `ligase events --cluster` and the log."
 )
@@ -152,6 +153,18 @@ func schedulingProblem(message string) (string, bool) {
 	// preemption.
 	said, _, _ = strings.Cut(said, " preemption:")
 	return strings.TrimRight(said, ". "), true
+}
+
+// missingClaim is how the scheduler says that a volume is nowhere.
+var missingClaim = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" not found`)
+
+// claimProblem is the PersistentVolumeClaim that a pod waits for in vain; ""
+// for none.
+func claimProblem(message string) string {
+	if m := missingClaim.FindStringSubmatch(message); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // pendingProblem is why a pod does not start, when it is for a reason worth

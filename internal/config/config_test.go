@@ -18,6 +18,7 @@ engine: argo
 containers: docker
 pull: never
 mounts: ["weights:/weights", "/srv/a:b:/b/"]
+volumes: {esmfold-weights: weights/esmfold, db: /srv/db}
 data: state
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
 catalogs: [definitions, /srv/definitions]
@@ -41,7 +42,8 @@ func TestParse(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := Config{
-		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"}, Data: "/etc/ligase/state",
+		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"},
+		Volumes: map[string]string{"esmfold-weights": "/etc/ligase/weights/esmfold", "db": "/srv/db"}, Data: "/etc/ligase/state",
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
 		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
 		Buckets: map[string]uris.BucketConfig{"s3://": {
@@ -89,6 +91,22 @@ func TestMountsThatAreNone(t *testing.T) {
 		if folder, where, err := ParseMount(text, "/d"); err == nil {
 			t.Errorf("%q is %s at %s", text, folder, where)
 		}
+	}
+}
+
+func TestParseVolume(t *testing.T) {
+	for text, want := range map[string]string{"a-b=/srv/x/": "/srv/x", "a-b=x=y": "/d/x=y", "a-b=.": "/d"} {
+		if name, folder, err := ParseVolume(text, "/d"); err != nil || name != "a-b" || folder != want {
+			t.Errorf("%q is %s of %q, %v", text, folder, name, err)
+		}
+	}
+	for _, text := range []string{"", "a-b", "a-b=", "=/srv"} {
+		if name, folder, err := ParseVolume(text, "/d"); err == nil {
+			t.Errorf("%q is %s of %s", text, folder, name)
+		}
+	}
+	if _, problems := Parse("config.yaml", "/d", []byte("volumes: {a: \"\"}")); len(problems) != 1 {
+		t.Errorf("a volume that is no folder: %v", problems)
 	}
 }
 

@@ -116,6 +116,9 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 	if f != nil {
 		return nil, f
 	}
+	if f := a.volumes(parts); f != nil {
+		return nil, f
+	}
 	a.timings.Stage = time.Since(a.began).Seconds()
 
 	began := time.Now()

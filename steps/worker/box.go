@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -170,7 +169,7 @@ func (a *attempt) spec(argv []string) container.Spec {
 		s.Shm = machineMemory() / 2
 	}
 	s.Files, s.Procs = processLimits()
-	s.Mounts = slices.Clone(a.worker.options.Containers.Mounts())
+	s.Mounts = a.volumeMounts()
 	if len(a.task.Inputs) > 0 {
 		in := filepath.Join(a.folder, "in")
 		s.Mounts = append(s.Mounts, container.Mount{Source: in, Target: in, ReadOnly: true})

@@ -69,6 +69,7 @@ func TestInDocker(t *testing.T) {
 func boxTests(t *testing.T, s *site.Site, host *container.Host) {
 	for name, test := range map[string]func(*testing.T, *site.Site, *container.Host){
 		"what it is given":        boxGiven,
+		"volumes":                 boxVolumes,
 		"arguments":               boxArguments,
 		"files are the caller's":  boxFiles,
 		"endings":                 boxEndings,
@@ -133,6 +134,43 @@ ls "$(dirname "$2")" | tr '\n' ' '`, "$(inputs.note)", "$(work)")
 
 // What a user gives arrives as it is, whatever it looks like to podman, the
 // runtime, a shell or CSV.
+func boxVolumes(t *testing.T, s *site.Site, _ *container.Host) {
+	weights := filepath.Join(t.TempDir(), "weights")
+	if err := os.MkdirAll(filepath.Join(weights, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(weights, "model.pt"), []byte("numbers"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	host := func(o container.Options) *container.Host {
+		o.Use, o.NoPull = container.Use(s.Program), true
+		return container.NewHost(o)
+	}
+	work := func(l *lab) worker.Task {
+		task := l.boxedTask(`cat /weights/tool/model.pt; touch /weights/tool/y 2>/dev/null && echo 'it can be written'; ls /weights/tool | tr '\n' ' '`)
+		task.Implementation.Volumes = []steps.Volume{{Name: "tool-weights", At: "/weights/tool", Files: []string{"model.pt"}}}
+		return task
+	}
+	for name, o := range map[string]container.Options{
+		"by its name":        {Volumes: map[string]string{"tool-weights": weights}},
+		"by a mount":         {Mounts: []container.Mount{{Source: weights, Target: "/weights/tool", ReadOnly: true}}},
+		"in a mount's place": {Mounts: []container.Mount{{Source: "/etc", Target: "/weights/tool", ReadOnly: true}}, Volumes: map[string]string{"tool-weights": weights}},
+	} {
+		l := boxed(t, host(o), nil)
+		task := work(l)
+		l.must(task, nil)
+		if log := l.log(task); log != "numbersmodel.pt sub " {
+			t.Errorf("%s: %q", name, log)
+		}
+	}
+	l := boxed(t, host(container.Options{}), nil)
+	l.wants(work(l), steps.FailImage, "Nothing says which folder here is that.")
+	l = boxed(t, host(container.Options{Volumes: map[string]string{"tool-weights": filepath.Join(weights, "sub")}}), nil)
+	l.wants(work(l), steps.FailImage, "has no model.pt.")
+	l = boxed(t, host(container.Options{Volumes: map[string]string{"tool-weights": filepath.Join(weights, "gone")}}), nil)
+	l.wants(work(l), steps.FailImage, "There is no folder")
+}
+
 func boxArguments(t *testing.T, s *site.Site, host *container.Host) {
 	l := boxed(t, host, nil)
 	hostile := []string{"--rm", "-v/:/host", "--", "", " ", "$$(id)", "`id`", "$HOME", "a\nb", `"`, `'`, `\`, "a,b=c", "{{.ID}}", "é→", strings.Repeat("x", 100_000), "*", "%s"}

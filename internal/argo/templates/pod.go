@@ -91,6 +91,7 @@ func podTemplate(c *pipelines.Compiled, o Options) (*wfv1.Template, error) {
 	}
 	t.Outputs.Parameters = said(step)
 	confine(t, o, impl.Resources.Disk)
+	mountVolumes(t, impl.Volumes, o)
 	return t, nil
 }
 
