@@ -124,6 +124,9 @@ func (i *Implementation) Needs() []string {
 	if i.Resources.Memory > 0 {
 		needs = append(needs, fmt.Sprintf("%d MiB", i.Resources.Memory>>20))
 	}
+	if i.Resources.Disk > 0 {
+		needs = append(needs, fmt.Sprintf("%d MiB disk", i.Resources.Disk>>20))
+	}
 	for _, v := range i.Volumes {
 		needs = append(needs, "volume "+v.Name)
 	}

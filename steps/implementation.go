@@ -69,7 +69,7 @@ type Resources struct {
 	CPU    float64 `json:"cpu,omitempty"`    // cores; 0: 1
 	Memory int64   `json:"memory,omitempty"` // bytes; 0: not limited
 	GPU    int     `json:"gpu,omitempty"`    // whole devices
-	Disk   int64   `json:"disk,omitempty"`   // bytes of scratch space; 0: not limited
+	Disk   int64   `json:"disk,omitempty"`   // bytes of scratch space, staged inputs included; 0: what the machine has to spare
 }
 
 // Retries says how often and after which failures a task is tried again.

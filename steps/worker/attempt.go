@@ -55,6 +55,8 @@ type attempt struct {
 	cpuInside   atomic.Int64 // clock ticks that the census saw used in a container
 	oomInside   atomic.Bool  // the kernel has killed a process of the container for memory
 	oomBefore   atomic.Int64 // oomKills when the census began to look
+	written     atomic.Int64 // bytes in its folder when it was ended for that
+	diskFree    atomic.Int64 // bytes that were left on the disk then
 }
 
 func (a *attempt) work() string { return filepath.Join(a.folder, "work") }
@@ -241,8 +243,9 @@ func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 	a.process, a.over, a.ended = p, false, false
 	a.overMemory.Store(0)
 	a.oomBefore.Store(0)
+	var diskLimit int64
 	if !w.options.Unlimited {
-		a.memoryLimit = a.task.Implementation.Resources.Memory
+		a.memoryLimit, diskLimit = a.task.Implementation.Resources.Memory, a.task.Implementation.Resources.Disk
 	}
 
 	stopWatching := context.AfterFunc(ctx, func() { p.stop(stoppedByContext) })
@@ -254,6 +257,7 @@ func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 			a.note()
 		}
 		w.census.add(a)
+		w.disk.add(a, p, diskLimit)
 	})
 	pumped := make(chan struct{})
 	go func() {
@@ -277,6 +281,7 @@ func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 	if !look.Stop() {
 		<-looked // it must not take the next command for this one
 	}
+	w.disk.remove(a)
 	a.noting.Lock()
 	a.over = true
 	a.noting.Unlock()

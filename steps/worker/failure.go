@@ -33,11 +33,12 @@ var classes = [...]struct {
 	{steps.FailStorage, 29, true, "Check that the store can be reached and is not full, then retry the run."},
 	{steps.FailUpstream, 30, false, "Look at why the steps before it failed."},
 	{steps.FailCanceled, 31, true, "Retry the run to go on where it was."},
+	{steps.FailDisk, 33, false, "Ask for more disk (resources.disk of the implementation), or give it less to do at once."},
 	{steps.FailUnknown, 32, true, "Retry the run; if it fails again, read the log."},
 }
 
 // ExitCode is the code with which ligase-worker ends after a failure of that
-// class: 20 to 32, by a table that never changes.
+// class: 20 to 33, by a table that never changes.
 func ExitCode(code steps.FailureCode) int {
 	for _, c := range classes {
 		if c.code == code {

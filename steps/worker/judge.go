@@ -24,6 +24,13 @@ func (a *attempt) judge(ctx context.Context) *steps.Failure {
 	case e.cause == stoppedByMemory:
 		f = fail(steps.FailOOM, "%s had %s of memory, more than the %s that its implementation asks for, and was ended.",
 			noun, mebibytes(a.overMemory.Load()), mebibytes(a.memoryLimit))
+	case e.cause == stoppedByDisk:
+		f = fail(steps.FailDisk, "%s had written %s, more than the %s of disk that its implementation asks for, and was ended.",
+			noun, mebibytes(a.written.Load()), mebibytes(a.task.Implementation.Resources.Disk))
+	case e.cause == stoppedByFullDisk:
+		f = fail(steps.FailDisk, "%s was ended before the disk was full: it had written %s, and %s were left.",
+			noun, mebibytes(a.written.Load()), mebibytes(a.diskFree.Load()))
+		f.Hint, f.Retryable = fmt.Sprintf("Free some space where %s is, or use a larger disk, then retry the run. If the step is to write less, say how much: resources.disk of the implementation.", a.worker.options.WorkDir), true
 	case e.exit == 0:
 		return nil
 	case e.oom:
@@ -76,12 +83,12 @@ func (a *attempt) blame(f *steps.Failure) *steps.Failure {
 		why = "that memory ran out"
 	case steps.FailGPUOOM:
 		why = "that GPU memory ran out"
-	case steps.FailStorage:
+	case steps.FailDisk:
 		why = "that the disk is full"
 	}
 	blamed := fail(found.code, "%s Its log says %s: %s", f.Message, why, quoted(found.line))
-	if found.code == steps.FailStorage {
-		blamed.Hint = "Free some disk space where the step runs, then retry the run."
+	if found.code == steps.FailDisk {
+		blamed.Hint, blamed.Retryable = "Free some disk space where the step runs, then retry the run.", true
 	}
 	if a.process != nil && a.ending.cause == notStopped {
 		blamed.ExitCode = &a.ending.exit

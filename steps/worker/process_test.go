@@ -34,7 +34,7 @@ func TestEndings(t *testing.T) {
 		{"terminated", `kill -TERM $$`, steps.FailUnknown, "ended from outside", 143, ""},
 		{"memory, by its log", `echo 'MemoryError: cannot do it'; exit 1`, steps.FailOOM, `ended with exit code 1. Its log says that memory ran out: "MemoryError: cannot do it".`, 1, "MemoryError: cannot do it"},
 		{"GPU memory, by its log", `echo 'torch.OutOfMemoryError: CUDA out of memory.'; echo 'MemoryError'; exit 1`, steps.FailGPUOOM, `GPU memory ran out: "torch.OutOfMemoryError: CUDA out of memory."`, 1, "torch"},
-		{"disk, by its log", `echo 'OSError: [Errno 28] No space left on device' >&2; exit 1`, steps.FailStorage, `disk is full: "OSError: [Errno 28] No space left on device".`, 1, "No space"},
+		{"disk, by its log", `echo 'OSError: [Errno 28] No space left on device' >&2; exit 1`, steps.FailDisk, `disk is full: "OSError: [Errno 28] No space left on device".`, 1, "No space"},
 		{"its own pattern", `echo 'MemoryError'; echo 'E42: node lost'; exit 9`, steps.FailPreempted, `exit code 9. Its log says why (class preempted): "E42: node lost".`, 9, "E42"},
 		{"its own pattern, colours and secrets", `printf '\033[31mE42\033[0m\a at https://me:pa55word@lab/x\n'; exit 9`, steps.FailPreempted, `: "E42 at https://me:[redacted]@lab/x".`, 9, "E42"},
 		{"its own pattern, long before the end", `echo 'E42: node lost'; seq 100; exit 9`, steps.FailPreempted, `: "E42: node lost".`, 9, "E42: node lost\n[…]\n"},

@@ -31,7 +31,7 @@ var signs = [...]struct {
 	{"MemoryError", steps.FailOOM},
 	{"java.lang.OutOfMemoryError", steps.FailOOM},
 	{"Cannot allocate memory", steps.FailOOM},
-	{"No space left on device", steps.FailStorage},
+	{"No space left on device", steps.FailDisk},
 }
 
 // A watcher reads along with a command's log: how far it has come, and what
