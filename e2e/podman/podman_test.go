@@ -106,7 +106,7 @@ func TestContainers(t *testing.T) {
 		name string
 		run  func(*shop)
 	}{
-		{"a step", aStep}, {"volumes", volumes}, {"choosing", choosing}, {"cancelled", cancelled}, {"killed engine", killedEngine}, {"killed at any moment", killedAtAnyMoment},
+		{"a step", aStep}, {"volumes", volumes}, {"tried out", triedOut}, {"choosing", choosing}, {"cancelled", cancelled}, {"killed engine", killedEngine}, {"killed at any moment", killedAtAnyMoment},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(open(t, podman)) })
 	}
@@ -291,6 +291,78 @@ func volumes(s *shop) {
 	s.ligase(0, "run", "weights", "--config", config)
 	out, _ = s.ligase(0, "logs", "latest")
 	s.contains(out, "heavy\nread-only\n")
+	s.clean()
+}
+
+// What step test proves is what will run: in the image, with its volumes.
+func triedOut(s *shop) {
+	tmp := filepath.Join(s.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	s.env = append(s.env, "TMPDIR="+tmp)
+	out, _ := s.ligase(0, "step", "test", "large", "in=small letters", "--twice")
+	s.contains(out, "large 1.0.0, implementation boxed, in podman\n", "SMALL LETTERS", "twice: the same outputs and metrics", "\nsound: ")
+	if strings.Contains(out, "notes") {
+		s.Error(out)
+	}
+	out, _ = s.ligase(0, "step", "test", "large", "in=x", "--keep", "--json")
+	s.contains(out, `"place": "in podman"`)
+	logs, _ := filepath.Glob(filepath.Join(tmp, "ligase-step-test-*", "store", "runs", "run-*", "logs", "large", "*"))
+	if len(logs) != 1 {
+		s.Fatalf("logs: %q", logs)
+	}
+	log, err := os.ReadFile(logs[0])
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.contains(string(log), fmt.Sprintf("working in podman as %d\n", os.Getuid()))
+	if err := os.RemoveAll(tmp); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	out, _ = s.ligase(0, "step", "test", "large", "in=x", "--containers", "never")
+	s.contains(out, "large 1.0.0, implementation boxed\n", "What was run is what this machine has, not its image "+site.Image)
+	out, _ = s.ligase(0, "step", "test", "large", "in=x", "--implementation", "host")
+	s.contains(out, "implementation host\n")
+
+	_, errs := s.ligase(3, "step", "test", "absent", "in=x")
+	s.contains(errs, "The implementation boxed of absent cannot run here. Its image localhost/ligase-test/absent:1 is not here", "podman pull localhost/ligase-test/absent:1")
+	_, errs = s.ligase(3, "step", "test", "weights")
+	s.contains(errs, "Its image comes without the volume test-weights", "--volume test-weights=FOLDER")
+	folder := filepath.Join(s.dir, "filled")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "w"), []byte("heavy\n"), 0o644); err != nil {
+		s.Fatal(err)
+	}
+	out, _ = s.ligase(0, "step", "test", "weights", "--volume", "test-weights="+folder)
+	s.contains(out, "\nsound: ")
+
+	// Whoever stops it leaves nothing.
+	cmd := exec.Command(built.Ligase(s), "step", "test", "stubborn", "seconds=600")
+	cmd.Env = s.env
+	if err := cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); len(s.site.Containers()) == 0; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.Fatal("no container came to be")
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		s.Errorf("exit code %d", code)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		s.Errorf("left behind: %v", left)
+	}
 	s.clean()
 }
 
