@@ -79,6 +79,7 @@ func boxTests(t *testing.T, s *site.Site, host *container.Host) {
 		"cancelled":               boxCancelled,
 		"daemons":                 boxDaemons,
 		"memory":                  boxMemory,
+		"disk":                    boxDisk,
 		"a flood of log":          boxFlood,
 		"progress":                boxProgress,
 		"its client is killed":    boxClientKilled,
@@ -364,6 +365,17 @@ func boxMemory(t *testing.T, s *site.Site, host *container.Host) {
 	task := l.boxedTask(`head -c 20000000 /dev/zero | tail -c 20000000 >/dev/null; head -c 40000000 /dev/zero >/dev/shm/x`)
 	task.Implementation.Resources.Memory = 256 << 20
 	l.must(task, nil)
+}
+
+func boxDisk(t *testing.T, _ *site.Site, host *container.Host) {
+	l := boxed(t, host, nil)
+	task := l.boxedTask("trap '' TERM; "+hoard, "$(work)")
+	task.Implementation.Resources.Disk = 64 << 20
+	began := time.Now()
+	l.wants(task, steps.FailDisk, "more than the 64 MiB of disk that its implementation asks for, and was ended.")
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %s", took)
+	}
 }
 
 func boxFlood(t *testing.T, s *site.Site, host *container.Host) {
