@@ -91,12 +91,13 @@ func prospects(code steps.FailureCode) (hint string, retryable bool) {
 	return "", false
 }
 
-// storageFailure says why the store could not be used for what; the noun is in
-// what, the error says the rest.
+// storageFailure says why the store, or the work folder, could not be used for
+// what; the noun is in what, the error says the rest. Where there is no room is
+// the class disk, whichever of them it was.
 func storageFailure(what string, err error) *steps.Failure {
 	f := fail(steps.FailStorage, "%s: %v.", what, err)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		f.Hint = "The disk is full: free some space, then retry the run."
+		f.Code, f.Hint = steps.FailDisk, "The disk is full: free some space, then retry the run."
 	}
 	if errors.Is(err, problem.ErrRefused) {
 		f.Retryable = false
