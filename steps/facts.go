@@ -111,7 +111,7 @@ func (p *Param) Standing() string {
 }
 
 // Needs are what an implementation asks of a machine: "1 GPU", "4 CPU",
-// "512 MiB".
+// "512 MiB", "volume esmfold-weights".
 func (i *Implementation) Needs() []string {
 	if i.Template != nil {
 		return []string{"what the cluster's own template says"}
@@ -123,6 +123,12 @@ func (i *Implementation) Needs() []string {
 	needs = append(needs, decimal(max(i.Resources.CPU, 1))+" CPU")
 	if i.Resources.Memory > 0 {
 		needs = append(needs, fmt.Sprintf("%d MiB", i.Resources.Memory>>20))
+	}
+	if i.Resources.Disk > 0 {
+		needs = append(needs, fmt.Sprintf("%d MiB disk", i.Resources.Disk>>20))
+	}
+	for _, v := range i.Volumes {
+		needs = append(needs, "volume "+v.Name)
 	}
 	return needs
 }

@@ -18,6 +18,7 @@ type Implementation struct {
 	Finish      []Arg              `json:"finish,omitempty"`   // runs after a command that ended well: makes what the step promises of what it left
 	Template    *Foreign           `json:"template,omitempty"` // instead of a command: somebody else's, on Argo
 	Limits      map[string]float64 `json:"limits,omitempty"`   // where it takes less than the step: the longest input, the largest value of a parameter
+	Volumes     []Volume           `json:"volumes,omitempty"`  // folders that it finds at fixed paths, and that its image comes without
 	Env         map[string]string  `json:"env,omitempty"`      // literal values added to the clean environment
 	Collect     map[string]string  `json:"collect,omitempty"`  // output port → glob below $(work), slash-separated; of a template: a [Source]
 	Metrics     string             `json:"metrics,omitempty"`  // file below $(work) with the metrics, JSON; of a template: a [Source]
@@ -69,7 +70,7 @@ type Resources struct {
 	CPU    float64 `json:"cpu,omitempty"`    // cores; 0: 1
 	Memory int64   `json:"memory,omitempty"` // bytes; 0: not limited
 	GPU    int     `json:"gpu,omitempty"`    // whole devices
-	Disk   int64   `json:"disk,omitempty"`   // bytes of scratch space; 0: not limited
+	Disk   int64   `json:"disk,omitempty"`   // bytes of scratch space, staged inputs included; 0: what the machine has to spare
 }
 
 // Retries says how often and after which failures a task is tried again.

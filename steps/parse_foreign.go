@@ -18,7 +18,7 @@ const maxTheirs = 128
 
 // notForeign are the fields of an implementation that say how ligase starts a
 // command.
-var notForeign = []string{"prepare", "command", "finish", "image", "env", "timeout", "failures", "progress"}
+var notForeign = []string{"prepare", "command", "finish", "image", "volumes", "env", "timeout", "failures", "progress"}
 
 // refuseBesides reports what an implementation says about a command although
 // it has none.

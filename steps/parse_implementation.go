@@ -25,13 +25,13 @@ const (
 
 // retryable are the failures after which another attempt can make sense.
 var retryable = []FailureCode{
-	FailOOM, FailGPUOOM, FailPreempted, FailImage, FailUnschedulable, FailDeadline,
+	FailOOM, FailGPUOOM, FailDisk, FailPreempted, FailImage, FailUnschedulable, FailDeadline,
 	FailOutputContract, FailExit, FailStorage, FailUnknown,
 }
 
 // classified are the failures that a line of the log can stand for.
 var classified = []FailureCode{
-	FailOOM, FailGPUOOM, FailPreempted, FailImage, FailDeadline, FailOutputContract,
+	FailOOM, FailGPUOOM, FailDisk, FailPreempted, FailImage, FailDeadline, FailOutputContract,
 	FailInput, FailExit, FailStorage, FailUnknown,
 }
 
@@ -85,6 +85,7 @@ func decodeImplementation(n *definition.Node, s *Step, used *references) Impleme
 		}
 		im.Env[v.Key()] = decodeVariable(v)
 	}
+	im.Volumes = decodeVolumes(f.Get("volumes"))
 	im.Collect = decodeCollect(f.Need("collect"), s)
 	for _, item := range f.Get("failures").List() {
 		p := item.Fields()

@@ -178,7 +178,7 @@ func TestParseStepProblems(t *testing.T) {
 18 implementations.main.resources.gpu out_of_range: -1 is outside the limits. Write a number from 0 to 64.`},
 		{"{out: out.csv}", "{out: out.csv}\n    timeout: 400d", `18 implementations.main.timeout out_of_range: The timeout is longer than 30 days. Write at most 30d.`},
 		{"{out: out.csv}", "{out: out.csv}\n    retries: {limit: 2}", `18 implementations.main.retries missing: It does not say after which failures to try again. Add on: [oom, preempted, unknown].`},
-		{"{out: out.csv}", "{out: out.csv}\n    retries: {limit: 2, on: [oom, cancelled, omm]}", `18 implementations.main.retries.on[1] invalid: "cancelled" is not known here. There are: oom, gpu_oom, preempted, image, unschedulable, deadline, output_contract, exit, storage, unknown.
+		{"{out: out.csv}", "{out: out.csv}\n    retries: {limit: 2, on: [oom, cancelled, omm]}", `18 implementations.main.retries.on[1] invalid: "cancelled" is not known here. There are: oom, gpu_oom, disk, preempted, image, unschedulable, deadline, output_contract, exit, storage, unknown.
 18 implementations.main.retries.on[2] invalid: "omm" is not known here. Did you mean "oom"?`},
 		{"{out: out.csv}", "{out: out.csv}\n    failures: [{pattern: '(', code: oom}, {code: boom}]", "18 implementations.main.failures[0].pattern invalid: The pattern is not valid: missing closing ): `(`. Write an RE2 pattern (https://github.com/google/re2/wiki/Syntax), best in single quotes.\n" +
 			`18 implementations.main.failures[1] missing: "pattern" is missing. Add "pattern".
@@ -186,7 +186,7 @@ func TestParseStepProblems(t *testing.T) {
 		{"{out: out.csv}", "{out: out.csv}\n    progress: 'step (\\d+)'", `18 implementations.main.progress invalid: The pattern has no groups named done and total. Name the numbers: 'step (?P<done>\d+)/(?P<total>\d+)'.`},
 		{"  main:\n", "  main: {podSpecPatch: x}\n  other:\n", `15 implementations.main missing: "command" is missing. Add "command".
 15 implementations.main missing: "collect" is missing. Add "collect".
-15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, limits, cost, template, metrics and 7 more.`},
+15 implementations.main.podSpecPatch unknown_field: There is no field "podSpecPatch". There are: title, description, license, citation, image, resources, timeout, retries, limits, cost, template, metrics and 8 more.`},
 	} {
 		t.Run(c.new, func(t *testing.T) {
 			text := strings.Replace(base, c.old, c.new, 1)

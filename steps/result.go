@@ -64,6 +64,7 @@ type FailureCode string
 const (
 	FailOOM            FailureCode = "oom"             // out of main memory
 	FailGPUOOM         FailureCode = "gpu_oom"         // out of GPU memory
+	FailDisk           FailureCode = "disk"            // it wrote more than it may, or there was no room for it
 	FailPreempted      FailureCode = "preempted"       // the machine or engine went away under it
 	FailImage          FailureCode = "image"           // the image or command could not be started
 	FailUnschedulable  FailureCode = "unschedulable"   // no machine has what it asks for

@@ -66,6 +66,19 @@ implementations:
     collect: {out: out.txt}
 `
 
+const weights = `name: weights
+version: 1.0.0
+title: Read the weights
+description: Reads a volume.
+outputs: {out: {type: test.text, format: txt}}
+implementations:
+  boxed:
+    image: ` + site.Image + `
+    volumes: {test-weights: {at: /weights/test, description: A word., files: [w], get: echo heavy >w}}
+    command: [sh, -c, 'cat /weights/test/w; touch /weights/test/x 2>/dev/null || echo read-only; echo x >out.txt']
+    collect: {out: out.txt}
+`
+
 const stubborn = `name: stubborn
 version: 1.0.0
 title: Works on when it is asked to end
@@ -93,7 +106,7 @@ func TestContainers(t *testing.T) {
 		name string
 		run  func(*shop)
 	}{
-		{"a step", aStep}, {"choosing", choosing}, {"cancelled", cancelled}, {"killed engine", killedEngine}, {"killed at any moment", killedAtAnyMoment},
+		{"a step", aStep}, {"volumes", volumes}, {"tried out", triedOut}, {"choosing", choosing}, {"cancelled", cancelled}, {"killed engine", killedEngine}, {"killed at any moment", killedAtAnyMoment},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(open(t, podman)) })
 	}
@@ -102,7 +115,7 @@ func TestContainers(t *testing.T) {
 func open(t *testing.T, podman *site.Site) *shop {
 	t.Helper()
 	s := &shop{T: t, site: podman, dir: t.TempDir()}
-	for name, text := range map[string]string{"types": types, "large": large, "absent": absent, "stubborn": stubborn, "weigh": weigh} {
+	for name, text := range map[string]string{"types": types, "large": large, "absent": absent, "stubborn": stubborn, "weigh": weigh, "weights": weights} {
 		file := filepath.Join(s.dir, "definitions", name+".yaml")
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -237,6 +250,119 @@ func aStep(s *shop) {
 		}
 		return nil
 	})
+	s.clean()
+}
+
+// A volume is a folder that the configuration or a flag names, and a run is
+// refused as long as none does or it is not filled.
+func volumes(s *shop) {
+	words := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	folder := filepath.Join(s.dir, "the weights")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	_, errs := s.ligase(3, "run", "weights")
+	s.contains(errs, "The implementation boxed of weights cannot run here. Its image comes without the volume test-weights, and nothing says which folder here is that. Name it: --volume test-weights=FOLDER")
+	_, errs = s.ligase(3, "run", "weights", "--volume", "test-weights="+folder)
+	s.contains(errs, "which is the volume test-weights, has no w. Fill it, or name another", "To fill it: echo heavy >w")
+	out, _ := s.ligase(0, "catalog", "show", "weights")
+	s.contains(words(out), "volume test-weights", "Here: no. Its image comes without the volume test-weights", "Volume test-weights, at /weights/test. A word. From: echo heavy >w")
+	here := func(args ...string) (says string) {
+		out, _ := s.ligase(0, append([]string{"catalog", "list"}, args...)...)
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, "weights ") {
+				says = words(line)
+			}
+		}
+		return says
+	}
+	s.contains(here(), "cpu+image no ")
+
+	if err := os.WriteFile(filepath.Join(folder, "w"), []byte("heavy\n"), 0o644); err != nil {
+		s.Fatal(err)
+	}
+	config := filepath.Join(s.dir, "config.yaml")
+	if err := os.WriteFile(config, []byte("volumes: {test-weights: the weights}\n"), 0o644); err != nil {
+		s.Fatal(err)
+	}
+	out, _ = s.ligase(0, "catalog", "show", "weights", "--config", config)
+	s.contains(out, "Here: in podman\n")
+	s.contains(here("--config", config), "cpu+image boxed ")
+	s.ligase(0, "run", "weights", "--config", config)
+	out, _ = s.ligase(0, "logs", "latest")
+	s.contains(out, "heavy\nread-only\n")
+	s.clean()
+}
+
+// What step test proves is what will run: in the image, with its volumes.
+func triedOut(s *shop) {
+	tmp := filepath.Join(s.dir, "tmp")
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	s.env = append(s.env, "TMPDIR="+tmp)
+	out, _ := s.ligase(0, "step", "test", "large", "in=small letters", "--twice")
+	s.contains(out, "large 1.0.0, implementation boxed, in podman\n", "SMALL LETTERS", "twice: the same outputs and metrics", "\nsound: ")
+	if strings.Contains(out, "notes") {
+		s.Error(out)
+	}
+	out, _ = s.ligase(0, "step", "test", "large", "in=x", "--keep", "--json")
+	s.contains(out, `"place": "in podman"`)
+	logs, _ := filepath.Glob(filepath.Join(tmp, "ligase-step-test-*", "store", "runs", "run-*", "logs", "large", "*"))
+	if len(logs) != 1 {
+		s.Fatalf("logs: %q", logs)
+	}
+	log, err := os.ReadFile(logs[0])
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.contains(string(log), fmt.Sprintf("working in podman as %d\n", os.Getuid()))
+	if err := os.RemoveAll(tmp); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	out, _ = s.ligase(0, "step", "test", "large", "in=x", "--containers", "never")
+	s.contains(out, "large 1.0.0, implementation boxed\n", "What was run is what this machine has, not its image "+site.Image)
+	out, _ = s.ligase(0, "step", "test", "large", "in=x", "--implementation", "host")
+	s.contains(out, "implementation host\n")
+
+	_, errs := s.ligase(3, "step", "test", "absent", "in=x")
+	s.contains(errs, "The implementation boxed of absent cannot run here. Its image localhost/ligase-test/absent:1 is not here", "podman pull localhost/ligase-test/absent:1")
+	_, errs = s.ligase(3, "step", "test", "weights")
+	s.contains(errs, "Its image comes without the volume test-weights", "--volume test-weights=FOLDER")
+	folder := filepath.Join(s.dir, "filled")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "w"), []byte("heavy\n"), 0o644); err != nil {
+		s.Fatal(err)
+	}
+	out, _ = s.ligase(0, "step", "test", "weights", "--volume", "test-weights="+folder)
+	s.contains(out, "\nsound: ")
+
+	// Whoever stops it leaves nothing.
+	cmd := exec.Command(built.Ligase(s), "step", "test", "stubborn", "seconds=600")
+	cmd.Env = s.env
+	if err := cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); len(s.site.Containers()) == 0; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.Fatal("no container came to be")
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		s.Errorf("exit code %d", code)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		s.Errorf("left behind: %v", left)
+	}
 	s.clean()
 }
 

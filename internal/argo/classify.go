@@ -17,6 +17,9 @@ const (
 	hintRetry    = "Nothing is wrong with the step: retry the run. What has committed stays done."
 	hintImage    = "Check the image's name, that the cluster's machines may pull it, and its credentials; then render and apply the template again and retry the run."
 	hintMemory   = "Ask for more memory (resources.memory of the implementation) and render and apply its template again, or give it less to do at once."
+	hintClaim    = "Make it in the namespace of the run and fill it, or have the template name the one that holds the same (ligase render --claim); then retry the run."
+	hintDisk     = "Ask for more disk (resources.disk of the implementation) and render and apply its template again, or give it less to do at once."
+	hintNoDisk   = "Say how much it writes (resources.disk of the implementation) and render and apply its template again: then its pods go where there is as much. Or free some space on the cluster's machines. Then retry the run."
 	hintDeadline = "Raise the implementation's timeout and render and apply its template again, or give it less to do."
 	hintUnknown  = "Retry the run; if it fails again, look at `ligase events --cluster` and the log."
 )
@@ -39,6 +42,10 @@ func classify(step string, p *seenPod) *steps.Failure {
 		return failure(steps.FailOOM, p.exit, hintMemory, false, "%s used more memory than its pod may have and was ended by the kernel.%s", step, said)
 	case has("longer than the specified deadline", "deadlineexceeded", "exceeded its deadline", "execution deadline"):
 		return failure(steps.FailDeadline, nil, hintDeadline, false, "%s took longer than its pod may.%s", step, said)
+	case has("usage of emptydir volume", "ephemeral local storage usage exceeds", "local ephemeral storage limit"):
+		return failure(steps.FailDisk, nil, hintDisk, false, "%s wrote more than its pod may and was ended.%s", step, said)
+	case has("low on resource: ephemeral-storage"):
+		return failure(steps.FailDisk, nil, hintNoDisk, true, "The pod of %s was ended because the disk of its machine was full.%s", step, said)
 	case p.exit != nil && *p.exit == 137 && !has("pod deleted", "evicted", "shutdown"):
 		return failure(steps.FailOOM, p.exit, hintMemory, false, "%s used more memory than its pod may have and was ended by the kernel.%s", step, said)
 	case has("shutdown with strategy", "stopped with strategy"):
@@ -152,6 +159,18 @@ func schedulingProblem(message string) (string, bool) {
 	// preemption.
 	said, _, _ = strings.Cut(said, " preemption:")
 	return strings.TrimRight(said, ". "), true
+}
+
+// missingClaim is how the scheduler says that a volume is nowhere.
+var missingClaim = regexp.MustCompile(`persistentvolumeclaim "([^"]+)" not found`)
+
+// claimProblem is the PersistentVolumeClaim that a pod waits for in vain; ""
+// for none.
+func claimProblem(message string) string {
+	if m := missingClaim.FindStringSubmatch(message); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // pendingProblem is why a pod does not start, when it is for a reason worth

@@ -22,7 +22,11 @@ func TestClassify(t *testing.T) {
 		{"killed, without saying so", seenPod{phase: wfv1.NodeFailed, message: "main: Error (exit code 137)", exit: code(137)}, steps.FailOOM},
 		{"deleted", seenPod{phase: wfv1.NodeError, message: "pod deleted"}, steps.FailPreempted},
 		{"deleted, and killed", seenPod{phase: wfv1.NodeError, message: "pod deleted", exit: code(137)}, steps.FailPreempted},
-		{"evicted", seenPod{phase: wfv1.NodeFailed, message: "The node was low on resource: ephemeral-storage. Container main was using 9Gi."}, steps.FailPreempted},
+		{"evicted", seenPod{phase: wfv1.NodeFailed, message: "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. "}, steps.FailPreempted},
+		{"evicted, the disk was full", seenPod{phase: wfv1.NodeFailed, message: "The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 9Gi. Container main was using 9Gi, request is 0, has larger consumption of ephemeral-storage. "}, steps.FailDisk},
+		{"over its disk", seenPod{phase: wfv1.NodeFailed, message: "Pod ephemeral local storage usage exceeds the total limit of containers 20Gi. "}, steps.FailDisk},
+		{"over its disk, and killed", seenPod{phase: wfv1.NodeFailed, message: "Container main exceeded its local ephemeral storage limit \"20Gi\". ", exit: code(137)}, steps.FailDisk},
+		{"over its folder", seenPod{phase: wfv1.NodeFailed, message: "Usage of EmptyDir volume \"ligase\" exceeds the limit \"20608Mi\". "}, steps.FailDisk},
 		{"node shut down", seenPod{phase: wfv1.NodeFailed, message: "Pod was terminated in response to imminent node shutdown."}, steps.FailPreempted},
 		{"no room after all", seenPod{phase: wfv1.NodeFailed, message: "Pod was rejected: Node didn't have enough resource: nvidia.com/gpu, requested: 1, used: 2, capacity: 2"}, steps.FailPreempted},
 		{"no exit code", seenPod{phase: wfv1.NodeError, message: ""}, steps.FailPreempted},
@@ -45,7 +49,7 @@ func TestClassify(t *testing.T) {
 			if !strings.HasPrefix(f.Message, "The ") && !strings.HasPrefix(f.Message, "fold") || f.Hint == "" {
 				t.Errorf("%+v", f)
 			}
-			if tt.pod.message != "" && f.Code != steps.FailCanceled && !strings.Contains(f.Message, strings.TrimRight(tt.pod.message, ".")) {
+			if tt.pod.message != "" && f.Code != steps.FailCanceled && !strings.Contains(f.Message, strings.TrimRight(tt.pod.message, ". ")) {
 				t.Errorf("what Kubernetes said is lost: %s", f.Message)
 			}
 		})

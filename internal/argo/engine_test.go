@@ -664,6 +664,23 @@ func TestAPodThatDoesNotStartSaysWhy(t *testing.T) {
 			t.Errorf("%+v", o.Failure)
 		}
 	})
+	t.Run("no claim", func(t *testing.T) {
+		l := newLab(t, nil)
+		j := pend(l, `Unschedulable: 0/1 nodes are available: persistentvolumeclaim "esmfold-weights" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.`)
+		l.says(`waiting: 0/1 nodes are available: persistentvolumeclaim "esmfold-weights" not found`)
+		time.Sleep(1100 * time.Millisecond)
+		l.clock.advance(3 * time.Minute)
+		l.until("stop", func() bool { return l.workflow(j.Workflow).Spec.Shutdown != "" })
+		l.control(j.Workflow, func(wf *wfv1.Workflow) {
+			pod(wf, say, 0, wfv1.NodeFailed, "workflow shutdown with strategy:  Stop", -1)
+			over(wf, say, wfv1.NodeFailed)
+			wf.Status.Phase = wfv1.WorkflowFailed
+		})
+		o := l.ends(j, runs.Failed)
+		if f := o.Failure; f.Code != steps.FailUnschedulable || !f.Retryable || !strings.Contains(f.Message, `no PersistentVolumeClaim esmfold-weights. Kubernetes says: 0/1 nodes are available: persistentvolumeclaim "esmfold-weights" not found.`) || !strings.Contains(f.Hint, "--claim") {
+			t.Errorf("%+v", f)
+		}
+	})
 	t.Run("no image for the worker", func(t *testing.T) {
 		l := newLab(t, nil)
 		j := pend(l, "PodInitializing")

@@ -64,7 +64,7 @@ func (e *Engine) lookUp(ctx context.Context, r *run, t dag.Task, p seenPod, numb
 	case f == nil:
 		f = failure(steps.FailStorage, p.exit, "See that nobody removes objects of runs, and retry the run.", true,
 			"The pod of %s ended well, but its commit record %s is not in the store.", t.Node, r.Folder.Result(t.Node, t.Index))
-	case f.Code == steps.FailPreempted && (said.Code == steps.FailCanceled || said.Code == steps.FailDeadline):
+	case f.Code == steps.FailPreempted && (said.Code == steps.FailCanceled || said.Code == steps.FailDeadline || said.Code == steps.FailDisk):
 		// The worker was told to end, and could not know why.
 		said.LogTail, said.ExitCode = f.LogTail, nil
 		f = said

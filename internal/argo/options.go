@@ -37,8 +37,8 @@ type Options struct {
 	AllowDrift bool
 	Version    string // of ligase, kept with each Workflow
 
-	// ImageWait is how long an image that cannot be pulled is waited for before
-	// the run fails; 0: 2 minutes.
+	// ImageWait is how long an image that cannot be pulled, or a volume that is
+	// not there, is waited for before the run fails; 0: 2 minutes.
 	ImageWait time.Duration
 	// ScheduleWait is how long a pod that fits on no machine is waited for
 	// before the run fails; 0: for ever, as clusters grow and machines get free.

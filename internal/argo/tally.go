@@ -131,13 +131,17 @@ func (e *Engine) waited(r *run, t *task, a *attempt, now time.Time) bool {
 		a.inspected = now
 		e.inspect(r, a)
 	}
-	a.stuck = since(a.stuck, imageProblem(why), now)
+	claim := claimProblem(why)
+	a.stuck = since(a.stuck, imageProblem(why) || claim != "", now)
 	_, unfit := schedulingProblem(why)
 	a.unfit = since(a.unfit, unfit, now)
 	var f *steps.Failure
 	switch {
 	case r.account.Aborted():
 		return false
+	case !a.stuck.IsZero() && now.Sub(a.stuck) >= e.options.ImageWait && claim != "":
+		f = failure(steps.FailUnschedulable, nil, hintClaim, true, "The pod of %s cannot start, because there is no PersistentVolumeClaim %s. Kubernetes says: %s.",
+			t.Node, claim, pendingProblem(why, ""))
 	case !a.stuck.IsZero() && now.Sub(a.stuck) >= e.options.ImageWait:
 		f = failure(steps.FailImage, nil, hintImage, true, "The image %s of %s could not be pulled in %s: %s.",
 			imageIn(why, t.image()), t.Node, e.options.ImageWait, why)

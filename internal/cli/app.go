@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +35,7 @@ type app struct {
 	boxesFlag    string // --containers
 	pullFlag     string
 	mountFlags   []string
+	volumeFlags  []string // --volume
 	dataFlag     string
 	catalogFlags []string
 	rootFlags    []string
@@ -113,6 +116,18 @@ func (a *app) settings() (config.Config, error) {
 			}
 			c.Mounts = append(c.Mounts, folder+":"+where)
 		}
+	}
+	for _, text := range a.volumeFlags {
+		here, _ := filepath.Abs(".") // a folder that is gone is one that is not there
+		name, folder, err := config.ParseVolume(text, here)
+		if err != nil {
+			return config.Config{}, usagef("--volume: %v Write it like esmfold-weights=/srv/weights/esmfold.", err)
+		}
+		c.Volumes = maps.Clone(c.Volumes)
+		if c.Volumes == nil {
+			c.Volumes = map[string]string{}
+		}
+		c.Volumes[name] = folder
 	}
 	if len(a.catalogFlags) > 0 {
 		c.Catalogs = a.catalogFlags
@@ -385,6 +400,11 @@ func (a *app) sameSetUp() ([]string, error) {
 	for _, m := range c.Mounts {
 		if c.Engine == config.Local {
 			args = append(args, "--mount", m)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Volumes)) {
+		if c.Engine == config.Local {
+			args = append(args, "--volume", name+"="+c.Volumes[name])
 		}
 	}
 	paths := [][2]string{}

@@ -29,8 +29,8 @@ cluster has, each as:
   extra     it is there and ligase's, but the catalog does not have it
 
 Give the images that the cluster's were rendered with, if they are not this
-version's. Where pods are placed, labels that somebody added, and another
-registry for the same image do not count.
+version's. Where pods are placed, labels that somebody added, another registry
+for the same image, and which claim a volume is do not count.
 
 A run does not start on a template of another version, definition or image, nor
 on a template of others that no longer takes what it is given, and says so;

@@ -234,6 +234,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.boxesFlag, "containers", "", "what runs the images of implementations on this machine: auto (podman, else docker), podman, docker, or never, on the host (default $LIGASE_CONTAINERS, else the configuration's, else auto)")
 	flags.StringVar(&a.pullFlag, "pull", "", "images that are not here are pulled when they are missing, or never (default $LIGASE_PULL, else the configuration's, else missing)")
 	flags.StringArrayVar(&a.mountFlags, "mount", nil, "folder of this machine that containers have besides, read-only, like /srv/weights:/weights; may be repeated (default the configuration's)")
+	flags.StringArrayVar(&a.volumeFlags, "volume", nil, "folder of this machine that is a volume of implementations, read-only, like esmfold-weights=/srv/weights/esmfold; may be repeated, and is over the configuration's")
 	flags.StringVar(&a.dataFlag, "data", "", "data folder: database, run folders, work (default $LIGASE_DATA, else $XDG_DATA_HOME/ligase, else ~/.local/share/ligase)")
 	flags.StringArrayVar(&a.catalogFlags, "catalog", nil, "folder of definitions to add to the built-in library; may be repeated (default $LIGASE_CATALOG, separated by "+string(os.PathListSeparator)+")")
 	flags.BoolVar(&a.clusterFlag, "cluster", false, "add the cluster's own templates that are labelled ligase.dev/expose=true to the catalog")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ type rendering struct {
 	check           bool
 	kustomization   bool
 	implementations []string
+	claims          []string
 	options         templates.Options
 }
 
@@ -50,6 +52,9 @@ run without ligase:
   argo submit -n ligase --from workflowtemplate/fold-baseline \
     -p task='{"inputs":{"sequence":"s3://bucket/my.fasta"}}'
 
+A volume that a step needs (see ligase catalog show) is the PersistentVolumeClaim
+of its name in the namespace, mounted read-only, or the one that --claim names.
+
 What cannot run on a cluster is said, and left out; the exit code is 3 then.`,
 		ValidArgsFunction: a.completeTools,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.render(r, args) },
@@ -61,6 +66,7 @@ What cannot run on a cluster is said, and left out; the exit code is 3 then.`,
 	f.StringArrayVar(&r.implementations, "impl", nil, "with one TOOL, choose an implementation: step=name or node=name; may be repeated")
 	f.StringVar(&r.options.DefaultImage, "image", r.options.DefaultImage, "image for implementations that are ligase itself")
 	f.StringVar(&r.options.WorkerImage, "worker-image", r.options.WorkerImage, "image that holds ligase-worker")
+	f.StringArrayVar(&r.claims, "claim", nil, "PersistentVolumeClaim of a volume that has another name, like esmfold-weights=models; may be repeated")
 	f.StringVar(&r.options.Namespace, "namespace", "", "namespace to put the templates in (default: none; kubectl -n says it)")
 	return cmd
 }
@@ -72,6 +78,11 @@ func (a *app) render(r rendering, tools []string) error {
 	if len(r.implementations) > 0 && len(tools) != 1 {
 		return usagef("--impl is for one TOOL; name it.")
 	}
+	mapped, err := claims(r.claims)
+	if err != nil {
+		return err
+	}
+	r.options.Claims = mapped
 	rendered, wrong := a.templates(r, tools)
 	if wrong != nil && problem.Of(wrong) == nil {
 		return wrong
@@ -97,6 +108,19 @@ func (a *app) render(r rendering, tools []string) error {
 		return wrong
 	}
 	return err
+}
+
+// claims reads which PersistentVolumeClaims are which volumes.
+func claims(given []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, text := range given {
+		name, claim, _ := strings.Cut(text, "=")
+		if name == "" || claim == "" {
+			return nil, usagef("--claim: %q does not say which claim is which volume. Write it like esmfold-weights=models.", text)
+		}
+		out[name] = claim
+	}
+	return out, nil
 }
 
 // templates renders what was asked for. With problems, it gives what has none.

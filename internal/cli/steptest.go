@@ -37,6 +37,10 @@ func (a *app) stepTestCommand() *cobra.Command {
 arguments as run takes them: in a private folder, with the worker that runs it
 everywhere else. No run is made, and no data folder is needed.
 
+Where an engine on this machine would run it, there it runs: an implementation
+with an image in the image, with the volumes that the configuration or --volume
+names (see --containers, --pull, --mount), all others as a process.
+
 What is checked is what the step promises:
 
   inputs     they are of their types and as many as the ports take
@@ -52,11 +56,13 @@ failure. With --keep the private folder stays: in/ has the staged inputs, work/
 what the command left, store/ what would be committed and the log.
 
 Exit code 0 when the step does what it promises (what is worth mending is under
-notes), 3 when the definition or an argument is wrong, 4 when the command fails
+notes), 3 when the definition or an argument is wrong or the image cannot be run
+here, 4 when the command fails
 or does not keep a promise, 5 when there is no such step or file.`,
 		Example: `  ligase step test definitions/reverse.yaml sequence=@my.fasta
   ligase step test definitions/reverse.yaml sequence=MKTAYIAKQRQISFVKSHFSRQ
   ligase step test fold sequence=@my.fasta models=3 --implementation baseline --twice
+  ligase step test fold sequence=@my.fasta --implementation esmfold --volume esmfold-weights=/srv/weights/esmfold
   ligase step test my_step --catalog ./definitions reads=@a.fastq reads=@b.fastq --keep`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeStepCall,

@@ -101,6 +101,9 @@ func (a *app) printTool(ctx context.Context, c *catalog.Catalog, t *catalog.Tool
 			if impl.Cost != nil && len(impl.Cost.Points) > 0 {
 				fmt.Fprintln(w, fill("Known: "+impl.Cost.Says()+".", 78, "      "))
 			}
+			for _, v := range impl.Volumes {
+				fmt.Fprintln(w, fill(volumeFacts(&v), 78, "      "))
+			}
 			if impl.License != "" {
 				fmt.Fprintln(w, fill("Licence: "+impl.License, 78, "      "))
 			}
@@ -160,6 +163,15 @@ func resourceFacts(i *steps.Implementation) string {
 		facts = append(facts, "image "+i.Image)
 	}
 	return strings.Join(facts, ", ")
+}
+
+// volumeFacts is what there is to know of a volume.
+func volumeFacts(v *steps.Volume) string {
+	text := fmt.Sprintf("Volume %s, at %s. %s", v.Name, v.At, v.Description)
+	if v.Get != "" {
+		text += " From: " + v.Get
+	}
+	return strings.TrimRight(text, " ")
 }
 
 // exampleCall is a call of a tool with what it requires.

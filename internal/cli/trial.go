@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/container"
 	"github.com/ligase-bio/ligase/internal/local"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/internal/runs"
@@ -39,7 +40,9 @@ type trial struct {
 	blobs   *uris.Store
 	worker  *worker.Worker
 	task    worker.Task
+	place   local.Place       // how its command runs
 	granted map[string]string // what an engine would add to the environment
+	gpus    []container.GPU   // and what it would give a container
 
 	first  trialRun
 	second *trialRun // with --twice
@@ -185,15 +188,38 @@ func (a *app) prepare(ctx context.Context, t *trial, pairs []string, call callFl
 	}
 	t.impl = &t.task.Implementation
 	t.grant()
-	if t.impl.Image != "" {
-		t.note("image", problem.Unreachable, "Try it in there, too.", "What was run is what this machine has, not its image %s.", t.impl.Image)
+	if err := a.placeTrial(ctx, t); err != nil {
+		return err
 	}
 	t.worker, err = worker.New(worker.Options{
 		Store: t.blobs, WorkDir: filepath.Join(t.folder, "work"),
-		Self: self, Version: version, KeepWork: true, KeepDone: true,
+		Self: self, Version: version, KeepWork: true, KeepDone: true, Containers: a.containers(),
 	})
 	opened = err == nil
 	return err
+}
+
+// placeTrial finds out where the command runs: where an engine of this
+// installation would have it. What keeps an engine from running an image keeps
+// a trial from it, too; how many GPUs and how much memory there are does not.
+func (a *app) placeTrial(ctx context.Context, t *trial) error {
+	program := t.impl.Command[0].Templates[0] // no reference can stand there
+	if t.impl.Image == "" || program == container.Self {
+		return nil
+	}
+	if !a.containers().Contains(t.impl.Image, program) {
+		t.note("image", problem.Unreachable, "Try it in there, too: without --containers never.", "What was run is what this machine has, not its image %s.", t.impl.Image)
+		return nil
+	}
+	anywhere := *t.impl
+	anywhere.Resources.Memory, anywhere.Resources.GPU = 0, len(t.gpus)
+	t.place = local.NewHere(a.containers(), "").Of(ctx, &anywhere)
+	if t.place.Runs() {
+		return nil
+	}
+	var ps problem.Problems
+	ps.Addf(t.impl.Pos, "implementations."+t.impl.Name, problem.NotAllowed, t.place.Fix, "The implementation %s of %s cannot run here. %s", t.impl.Name, t.step.Name, t.place.Why)
+	return ps.Err()
 }
 
 // trialRoots are where a trial may read: its own folder, and what a run of
@@ -244,7 +270,9 @@ func (t *trial) grant() {
 	if len(devices) < wanted {
 		t.note("resources.gpu", problem.OutOfRange, "Try it where there are as many.", "It asks for %s, and this machine has %d: it was run with those.", counted(wanted, "GPU"), len(devices))
 	}
-	t.granted = map[string]string{"CUDA_VISIBLE_DEVICES": strings.Join(devices[:min(wanted, len(devices))], ",")}
+	devices = devices[:min(wanted, len(devices))]
+	t.granted = map[string]string{"CUDA_VISIBLE_DEVICES": strings.Join(devices, ",")}
+	t.gpus = local.GPUs(devices)
 }
 
 // run makes one attempt.
@@ -259,7 +287,8 @@ func (t *trial) run(ctx context.Context, id string) trialRun {
 			r.progress.Reports++
 			r.progress.Last = fraction
 		},
-		Env: t.granted,
+		Env:  t.granted,
+		GPUs: t.gpus,
 	})
 	r.took = time.Since(began)
 	return r

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ type trialJSON struct {
 	Step           string                       `json:"step"`
 	Version        string                       `json:"version"`
 	Implementation string                       `json:"implementation"`
+	Place          string                       `json:"place"` // "as a process", "in podman"
 	Sound          bool                         `json:"sound"`
 	Commands       [][]string                   `json:"commands,omitempty"`
 	Inputs         map[string][]pipelines.Input `json:"inputs,omitempty"`
@@ -35,7 +37,7 @@ type twiceJSON struct {
 
 func (t *trial) json(keep bool) trialJSON {
 	out := trialJSON{
-		Step: t.step.Name, Version: t.step.Version, Implementation: t.impl.Name, Sound: t.sound(),
+		Step: t.step.Name, Version: t.step.Version, Implementation: t.impl.Name, Place: cmp.Or(t.place.How, "as a process"), Sound: t.sound(),
 		Commands: t.first.commands, Inputs: t.plan.Inputs, Params: t.task.Params, Result: t.first.result,
 		Failures: t.failures(), Notes: []problemJSON{}, Left: t.left,
 	}
@@ -68,7 +70,11 @@ func (t *trial) failures() []*steps.Failure {
 
 // printTrial says what came of a trial.
 func (a *app) printTrial(t *trial) {
-	fmt.Fprintf(a.Out, "%s %s, implementation %s\n", t.step.Name, t.step.Version, t.impl.Name)
+	how := ""
+	if t.place.Runs() {
+		how = ", " + t.place.How
+	}
+	fmt.Fprintf(a.Out, "%s %s, implementation %s%s\n", t.step.Name, t.step.Version, t.impl.Name, how)
 	a.printGiven(t)
 	for _, argv := range t.first.commands {
 		words := make([]string, len(argv))

@@ -60,14 +60,19 @@ const (
 // Config is how an installation is set up. The zero value of a field is its
 // default.
 type Config struct {
-	Engine     Engine           // empty: Local
-	Containers Containers       // of the engine local; empty: ContainersAuto
-	Pull       Pull             // of the engine local; empty: PullMissing
-	Mounts     []string         // of the engine local: FOLDER:WHERE, what containers have read-only besides; see ParseMount
-	GPUs       map[string]int64 // devices that runs can get, by the product's name: bytes of memory; empty: those of this machine, of a cluster not known
-	Data       string           // absolute path of the data folder; empty: the user's own
-	AllowRoots []uris.URI       // what calls may name as inputs besides
-	Catalogs   []string         // absolute paths of folders of definitions
+	Engine     Engine     // empty: Local
+	Containers Containers // of the engine local; empty: ContainersAuto
+	Pull       Pull       // of the engine local; empty: PullMissing
+	Mounts     []string   // of the engine local: FOLDER:WHERE, what containers have read-only besides; see ParseMount
+	// Volumes are folders of this machine, by the name of the volume that each
+	// is to the implementations that need one. Of the engine local.
+	Volumes map[string]string
+	// GPUs are the devices that runs can get, by the product's name: bytes of
+	// memory. Empty: those of this machine; of a cluster they are not known.
+	GPUs       map[string]int64
+	Data       string     // absolute path of the data folder; empty: the user's own
+	AllowRoots []uris.URI // what calls may name as inputs besides
+	Catalogs   []string   // absolute paths of folders of definitions
 	Buckets    map[string]uris.BucketConfig
 	Argo       ArgoConfig
 	Serve      ServeConfig
@@ -197,6 +202,16 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 			n.Problem(problem.OutOfRange, "Write its memory with the unit, like 80Gi.", "A GPU of %d bytes is none.", size)
 		}
 		c.GPUs[n.Key()] = size
+	}
+	for _, n := range top.Get("volumes").Entries() {
+		if c.Volumes == nil {
+			c.Volumes = map[string]string{}
+		}
+		if folder := path(n, dir); folder == "" && n.Shape() == definition.Text {
+			n.Problem(problem.Missing, "Write the folder that holds it.", "The volume %s has no folder.", n.Key())
+		} else {
+			c.Volumes[n.Key()] = folder
+		}
 	}
 	c.Data = path(top.Get("data"), dir)
 	for _, n := range top.Get("allow_roots").ListOrOne() {
@@ -328,6 +343,19 @@ func ParsePull(text string) (Pull, error) {
 		return "", fmt.Errorf("Images are pulled when they are missing, or never, not %q.", text)
 	}
 	return Pull(text), nil
+}
+
+// ParseVolume reads NAME=FOLDER: the name of a volume, and the folder of this
+// machine that it is, below dir unless it is absolute.
+func ParseVolume(text, dir string) (name, folder string, err error) {
+	name, folder, _ = strings.Cut(text, "=")
+	if name == "" || folder == "" {
+		return "", "", fmt.Errorf("%q does not say which folder is which volume.", text)
+	}
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(dir, folder)
+	}
+	return name, filepath.Clean(folder), nil
 }
 
 // ParseMount reads FOLDER:WHERE: a folder of this machine, below dir unless it

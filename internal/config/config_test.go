@@ -19,6 +19,7 @@ containers: docker
 pull: never
 mounts: ["weights:/weights", "/srv/a:b:/b/"]
 gpus: {NVIDIA L4: 24Gi, "NVIDIA A100-SXM4-80GB": 80Gi}
+volumes: {esmfold-weights: weights/esmfold, db: /srv/db}
 data: state
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
 catalogs: [definitions, /srv/definitions]
@@ -42,7 +43,8 @@ func TestParse(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := Config{
-		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"}, Data: "/etc/ligase/state",
+		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"},
+		Volumes: map[string]string{"esmfold-weights": "/etc/ligase/weights/esmfold", "db": "/srv/db"}, Data: "/etc/ligase/state",
 		GPUs:       map[string]int64{"NVIDIA L4": 24 << 30, "NVIDIA A100-SXM4-80GB": 80 << 30},
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
 		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
@@ -91,6 +93,22 @@ func TestMountsThatAreNone(t *testing.T) {
 		if folder, where, err := ParseMount(text, "/d"); err == nil {
 			t.Errorf("%q is %s at %s", text, folder, where)
 		}
+	}
+}
+
+func TestParseVolume(t *testing.T) {
+	for text, want := range map[string]string{"a-b=/srv/x/": "/srv/x", "a-b=x=y": "/d/x=y", "a-b=.": "/d"} {
+		if name, folder, err := ParseVolume(text, "/d"); err != nil || name != "a-b" || folder != want {
+			t.Errorf("%q is %s of %q, %v", text, folder, name, err)
+		}
+	}
+	for _, text := range []string{"", "a-b", "a-b=", "=/srv"} {
+		if name, folder, err := ParseVolume(text, "/d"); err == nil {
+			t.Errorf("%q is %s of %s", text, folder, name)
+		}
+	}
+	if _, problems := Parse("config.yaml", "/d", []byte("volumes: {a: \"\"}")); len(problems) != 1 {
+		t.Errorf("a volume that is no folder: %v", problems)
 	}
 }
 

@@ -28,6 +28,12 @@ func (c Config) YAML() ([]byte, error) {
 			p.field("  ", quote(name), c.GPUs[name])
 		}
 	}
+	if len(c.Volumes) > 0 {
+		p.line("volumes:")
+		for _, name := range slices.Sorted(maps.Keys(c.Volumes)) {
+			p.field("  ", name, c.Volumes[name])
+		}
+	}
 	p.field("", "data", c.Data)
 	p.field("", "catalogs", c.Catalogs)
 	p.field("", "allow_roots", texted(c.AllowRoots))

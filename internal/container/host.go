@@ -33,6 +33,9 @@ type Options struct {
 	// Mounts are what every container has of the machine besides its own: the
 	// weights that an image comes without.
 	Mounts []Mount
+	// Volumes are the folders of the machine that are the volumes of
+	// implementations, by their names.
+	Volumes map[string]string
 
 	look func(name string) (string, error)                                       // of tests; nil: exec.LookPath
 	ask  func(ctx context.Context, argv ...string) (out, told string, err error) // of tests; nil: runs it

@@ -79,7 +79,7 @@ Work step by step:
 1. fetch_run_summary(%[1]q): error has the class (code), the step and item that failed, the exit code, the end of its log, and a hint.
 2. If the run has not ended: get_run_status says what it waits for; get_run_events(cluster=true) what the cluster says.
 3. If the hint is not enough: get_run_logs(run_id, node, index), get_run_events.
-4. Decide by the class: oom, gpu_oom, deadline: a smaller input, or an implementation with more (describe_tool). input, output_contract: the arguments, or the tool itself. preempted, storage: retry_run; what is committed stays. exit: read the log.
+4. Decide by the class: oom, gpu_oom, disk, deadline: a smaller input, or an implementation with more (describe_tool). input, output_contract: the arguments, or the tool itself. preempted, storage: retry_run; what is committed stays. exit: read the log.
 5. Say in plain words what failed, why, and the one call that you propose. Do not make it before I agree, unless it is retry_run for preempted or storage.
 
 %s`, a["run_id"], rules)

@@ -13,6 +13,7 @@ import (
 	"github.com/ligase-bio/ligase/internal/container"
 	"github.com/ligase-bio/ligase/internal/follow"
 	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/steps/worker"
 )
 
 // Here says of implementations whether and how they run on this machine,
@@ -82,11 +83,19 @@ func (h *Here) of(ctx context.Context, impl *steps.Implementation, images bool) 
 				}
 				return place
 			}
+			if place := h.volumes(impl, true); !place.Runs() {
+				return place
+			}
 			how = place.How
 			continue
 		}
 		if p := h.process(impl, program); !p.Runs() {
 			return p
+		}
+		if program != container.Self {
+			if p := h.volumes(impl, false); !p.Runs() {
+				return p
+			}
 		}
 	}
 	return Place{How: how}
@@ -145,6 +154,41 @@ func (h *Here) process(impl *steps.Implementation, program string) Place {
 		}
 	}
 	return Place{Why: fmt.Sprintf("Its program %s is not on PATH here.", program), Fix: "Install it."}
+}
+
+// volumes says whether what a command finds at fixed paths is here: for a
+// container, somewhere; for a process, where it looks for it.
+func (h *Here) volumes(impl *steps.Implementation, boxed bool) Place {
+	for i := range impl.Volumes {
+		v := &impl.Volumes[i]
+		folder := h.containers.Folder(v.Name, v.At)
+		fill := ""
+		if v.Get != "" {
+			fill = " To fill it: " + v.Get
+		}
+		switch {
+		case boxed && folder == "":
+			return Place{
+				Why: fmt.Sprintf("Its image comes without the volume %s, and nothing says which folder here is that.", v.Name),
+				Fix: fmt.Sprintf("Name it: --volume %s=FOLDER, or volumes: {%s: FOLDER} in the configuration.%s", v.Name, v.Name, fill),
+			}
+		case boxed:
+			if why := worker.VolumeLacks(v, folder); why != "" {
+				return Place{Why: why, Fix: strings.TrimSpace("Fill it, or name another: --volume " + v.Name + "=FOLDER." + fill)}
+			}
+		default:
+			if why := worker.VolumeLacks(v, v.At); why != "" {
+				if folder == "" {
+					folder = "FOLDER"
+				}
+				return Place{
+					Why: fmt.Sprintf("As a process it finds the volume %s at %s and nowhere else. %s", v.Name, v.At, why),
+					Fix: fmt.Sprintf("Have it there: sudo mkdir -p %s && sudo ln -s %s %s.%s", filepath.Dir(v.At), folder, v.At, fill),
+				}
+			}
+		}
+	}
+	return Place{How: "as a process"}
 }
 
 // boxed says how a command that belongs into a container runs here.

@@ -59,7 +59,7 @@ Exit codes: 0 committed, now or before, or nothing to do; 1 internal error;
 func (p Program) help() {
 	fmt.Fprint(p.Stdout, help)
 	for _, code := range []steps.FailureCode{
-		steps.FailOOM, steps.FailGPUOOM, steps.FailPreempted, steps.FailImage, steps.FailUnschedulable, steps.FailDeadline, steps.FailOutputContract,
+		steps.FailOOM, steps.FailGPUOOM, steps.FailDisk, steps.FailPreempted, steps.FailImage, steps.FailUnschedulable, steps.FailDeadline, steps.FailOutputContract,
 		steps.FailInput, steps.FailExit, steps.FailStorage, steps.FailUpstream, steps.FailCanceled, steps.FailUnknown,
 	} {
 		fmt.Fprintf(p.Stdout, "  %d  %s\n", worker.ExitCode(code), code)

@@ -192,7 +192,6 @@ func (p Program) execute(ctx context.Context, j *Job, task worker.Task) (*steps.
 		return nil, f
 	}
 	progress := newProgress(j.Env.Progress)
-	defer progress.close()
 	return w.Execute(ctx, task, &worker.Hooks{Progress: progress.report})
 }
 

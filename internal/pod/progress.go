@@ -9,7 +9,6 @@ import (
 // "37/100".
 type progress struct {
 	path string
-	file *os.File
 	last int
 }
 
@@ -17,29 +16,23 @@ func newProgress(path string) *progress { return &progress{path: path, last: -1}
 
 // report takes what [worker.Hooks].Progress is given. Progress is a courtesy:
 // a file that cannot be written costs nobody anything.
+//
+// Each time it is another file that takes the name: Argo opens it anew to read
+// it, and who reads one that is written over can get the beginning of what was
+// there with the end of what is there now.
 func (p *progress) report(fraction float64, _ string) {
 	percent := int(100 * min(max(fraction, 0), 1))
 	if p.path == "" || percent == p.last {
 		return
 	}
-	if p.file == nil {
-		var err error
-		if p.file, err = os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
-			p.path = ""
-			return
-		}
+	next := p.path + ".next"
+	err := os.WriteFile(next, fmt.Appendf(nil, "%d/100", percent), 0o644)
+	if err == nil {
+		err = os.Rename(next, p.path)
 	}
-	// Over what is there, and cut only then: who reads meanwhile finds no
-	// empty file.
-	text := fmt.Sprintf("%d/100", percent)
-	if _, err := p.file.WriteAt([]byte(text), 0); err == nil {
-		p.file.Truncate(int64(len(text)))
+	if err != nil {
+		p.path = "" // it will not get better
+		return
 	}
 	p.last = percent
-}
-
-func (p *progress) close() {
-	if p.file != nil {
-		p.file.Close()
-	}
 }

@@ -144,6 +144,8 @@ func hint(code steps.FailureCode) string {
 		return "It ran out of memory. Give it a smaller input, or an implementation or machine with more memory."
 	case steps.FailGPUOOM:
 		return "It ran out of GPU memory. Give it a smaller input, or a larger GPU."
+	case steps.FailDisk:
+		return "It wrote more than it may, or the disk was full. Give it a smaller input, or free some space, then retry the run."
 	case steps.FailPreempted:
 		return "The machine went away under it. Retry the run: what is done stays done."
 	case steps.FailImage:

@@ -56,6 +56,8 @@ type attempt struct {
 	cpuInside   atomic.Int64 // clock ticks that the census saw used in a container
 	oomInside   atomic.Bool  // the kernel has killed a process of the container for memory
 	oomBefore   atomic.Int64 // oomKills when the census began to look
+	written     atomic.Int64 // bytes in its folder when it was ended for that
+	diskFree    atomic.Int64 // bytes that were left on the disk then
 }
 
 func (a *attempt) work() string { return filepath.Join(a.folder, "work") }
@@ -117,6 +119,9 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 	if f != nil {
 		return nil, f
 	}
+	if f := a.volumes(parts); f != nil {
+		return nil, f
+	}
 	a.timings.Stage = time.Since(a.began).Seconds()
 
 	began := time.Now()
@@ -139,7 +144,7 @@ func (a *attempt) describe(f *steps.Failure) *steps.Failure {
 	if a.log != nil && len(a.log.tail) > 0 {
 		f.LogTail = plain.Snippet(a.log.tail)
 		// The line that says why may have been printed long before the end.
-		if line := a.watch.found().line; line != "" && !strings.Contains(f.LogTail, line) {
+		if line := a.watch.found().line; line != "" && !strings.Contains(f.LogTail, strings.TrimPrefix(line, "…")) {
 			const gap = "\n[…]\n"
 			tail := f.LogTail
 			for len(line)+len(gap)+len(tail) > plain.SnippetBytes {
@@ -239,8 +244,9 @@ func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 	a.process, a.over, a.ended = p, false, false
 	a.overMemory.Store(0)
 	a.oomBefore.Store(0)
+	var diskLimit int64
 	if !w.options.Unlimited {
-		a.memoryLimit = a.task.Implementation.Resources.Memory
+		a.memoryLimit, diskLimit = a.task.Implementation.Resources.Memory, a.task.Implementation.Resources.Disk
 	}
 
 	stopWatching := context.AfterFunc(ctx, func() { p.stop(stoppedByContext) })
@@ -252,6 +258,7 @@ func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 			a.note()
 		}
 		w.census.add(a)
+		w.disk.add(a, p, diskLimit)
 	})
 	pumped := make(chan struct{})
 	go func() {
@@ -275,6 +282,7 @@ func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 	if !look.Stop() {
 		<-looked // it must not take the next command for this one
 	}
+	w.disk.remove(a)
 	a.noting.Lock()
 	a.over = true
 	a.noting.Unlock()

@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -121,9 +120,12 @@ func (a *attempt) notMade(reason string) *steps.Failure {
 	p, image := a.box.program, a.task.Implementation.Image
 	code := steps.FailImage
 	if strings.Contains(reason, "no space left on device") || strings.Contains(reason, "disk quota exceeded") {
-		code = steps.FailStorage
+		code = steps.FailDisk
 	}
 	f := fail(code, "%s could not start the command in the image %s: %s.", p.Name, image, reason)
+	if code == steps.FailDisk {
+		f.Hint, f.Retryable = fmt.Sprintf("Free some space where %s keeps images and containers (%s system df), then retry the run.", p.Name, p.Name), true
+	}
 	if code == steps.FailImage {
 		f.Hint = fmt.Sprintf("Check that the image has what the implementation's command names, and that %s works: %s.", p.Name,
 			p.Typed([]string{"run", "--rm", "--network=none", "--entrypoint=", image, a.part.argv[0]}))
@@ -170,7 +172,7 @@ func (a *attempt) spec(argv []string) container.Spec {
 		s.Shm = machineMemory() / 2
 	}
 	s.Files, s.Procs = processLimits()
-	s.Mounts = slices.Clone(a.worker.options.Containers.Mounts())
+	s.Mounts = a.volumeMounts()
 	if len(a.task.Inputs) > 0 {
 		in := filepath.Join(a.folder, "in")
 		s.Mounts = append(s.Mounts, container.Mount{Source: in, Target: in, ReadOnly: true})

@@ -69,6 +69,7 @@ func TestInDocker(t *testing.T) {
 func boxTests(t *testing.T, s *site.Site, host *container.Host) {
 	for name, test := range map[string]func(*testing.T, *site.Site, *container.Host){
 		"what it is given":        boxGiven,
+		"volumes":                 boxVolumes,
 		"arguments":               boxArguments,
 		"files are the caller's":  boxFiles,
 		"endings":                 boxEndings,
@@ -78,6 +79,7 @@ func boxTests(t *testing.T, s *site.Site, host *container.Host) {
 		"cancelled":               boxCancelled,
 		"daemons":                 boxDaemons,
 		"memory":                  boxMemory,
+		"disk":                    boxDisk,
 		"a flood of log":          boxFlood,
 		"progress":                boxProgress,
 		"its client is killed":    boxClientKilled,
@@ -133,6 +135,43 @@ ls "$(dirname "$2")" | tr '\n' ' '`, "$(inputs.note)", "$(work)")
 
 // What a user gives arrives as it is, whatever it looks like to podman, the
 // runtime, a shell or CSV.
+func boxVolumes(t *testing.T, s *site.Site, _ *container.Host) {
+	weights := filepath.Join(t.TempDir(), "weights")
+	if err := os.MkdirAll(filepath.Join(weights, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(weights, "model.pt"), []byte("numbers"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	host := func(o container.Options) *container.Host {
+		o.Use, o.NoPull = container.Use(s.Program), true
+		return container.NewHost(o)
+	}
+	work := func(l *lab) worker.Task {
+		task := l.boxedTask(`cat /weights/tool/model.pt; touch /weights/tool/y 2>/dev/null && echo 'it can be written'; ls /weights/tool | tr '\n' ' '`)
+		task.Implementation.Volumes = []steps.Volume{{Name: "tool-weights", At: "/weights/tool", Files: []string{"model.pt"}}}
+		return task
+	}
+	for name, o := range map[string]container.Options{
+		"by its name":        {Volumes: map[string]string{"tool-weights": weights}},
+		"by a mount":         {Mounts: []container.Mount{{Source: weights, Target: "/weights/tool", ReadOnly: true}}},
+		"in a mount's place": {Mounts: []container.Mount{{Source: "/etc", Target: "/weights/tool", ReadOnly: true}}, Volumes: map[string]string{"tool-weights": weights}},
+	} {
+		l := boxed(t, host(o), nil)
+		task := work(l)
+		l.must(task, nil)
+		if log := l.log(task); log != "numbersmodel.pt sub " {
+			t.Errorf("%s: %q", name, log)
+		}
+	}
+	l := boxed(t, host(container.Options{}), nil)
+	l.wants(work(l), steps.FailImage, "Nothing says which folder here is that.")
+	l = boxed(t, host(container.Options{Volumes: map[string]string{"tool-weights": filepath.Join(weights, "sub")}}), nil)
+	l.wants(work(l), steps.FailImage, "has no model.pt.")
+	l = boxed(t, host(container.Options{Volumes: map[string]string{"tool-weights": filepath.Join(weights, "gone")}}), nil)
+	l.wants(work(l), steps.FailImage, "There is no folder")
+}
+
 func boxArguments(t *testing.T, s *site.Site, host *container.Host) {
 	l := boxed(t, host, nil)
 	hostile := []string{"--rm", "-v/:/host", "--", "", " ", "$$(id)", "`id`", "$HOME", "a\nb", `"`, `'`, `\`, "a,b=c", "{{.ID}}", "é→", strings.Repeat("x", 100_000), "*", "%s"}
@@ -183,7 +222,7 @@ func boxEndings(t *testing.T, s *site.Site, host *container.Host) {
 		{"crash", `kill -SEGV $$`, steps.FailExit, "crashed (segmentation fault)", 139},
 		{"killed", `kill -KILL $$`, steps.FailUnknown, "killed from outside", 137},
 		{"its log", `echo 'torch.OutOfMemoryError: CUDA out of memory.'; exit 1`, steps.FailGPUOOM, "GPU memory ran out", 1},
-		{"its own pattern", `echo 'E42: node lost'; exit 9`, steps.FailPreempted, "Its log says why", 9},
+		{"its own pattern", `echo 'E42: node lost'; exit 9`, steps.FailPreempted, `Its log says why (class preempted): "E42: node lost".`, 9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := boxed(t, host, nil)
@@ -326,6 +365,17 @@ func boxMemory(t *testing.T, s *site.Site, host *container.Host) {
 	task := l.boxedTask(`head -c 20000000 /dev/zero | tail -c 20000000 >/dev/null; head -c 40000000 /dev/zero >/dev/shm/x`)
 	task.Implementation.Resources.Memory = 256 << 20
 	l.must(task, nil)
+}
+
+func boxDisk(t *testing.T, _ *site.Site, host *container.Host) {
+	l := boxed(t, host, nil)
+	task := l.boxedTask("trap '' TERM; "+hoard, "$(work)")
+	task.Implementation.Resources.Disk = 64 << 20
+	began := time.Now()
+	l.wants(task, steps.FailDisk, "more than the 64 MiB of disk that its implementation asks for, and was ended.")
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %s", took)
+	}
 }
 
 func boxFlood(t *testing.T, s *site.Site, host *container.Host) {

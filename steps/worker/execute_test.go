@@ -144,7 +144,7 @@ func TestOutputContract(t *testing.T) {
 			steps.FailOutputContract, "c"},
 		{"half written, then failed", `echo half >o.txt; exit 3`, note("o"), "o.txt", steps.FailExit, "The command ended with exit code 3."},
 		{"out of GPU memory, exit 0", `echo 'RuntimeError: CUDA out of memory. Tried to allocate'`, note("o"), "o.txt", steps.FailGPUOOM,
-			"is not there. Its log says that GPU memory ran out."},
+			`is not there. Its log says that GPU memory ran out: "RuntimeError: CUDA out of memory. Tried to allocate".`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

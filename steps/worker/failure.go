@@ -33,11 +33,12 @@ var classes = [...]struct {
 	{steps.FailStorage, 29, true, "Check that the store can be reached and is not full, then retry the run."},
 	{steps.FailUpstream, 30, false, "Look at why the steps before it failed."},
 	{steps.FailCanceled, 31, true, "Retry the run to go on where it was."},
+	{steps.FailDisk, 33, false, "Ask for more disk (resources.disk of the implementation), or give it less to do at once."},
 	{steps.FailUnknown, 32, true, "Retry the run; if it fails again, read the log."},
 }
 
 // ExitCode is the code with which ligase-worker ends after a failure of that
-// class: 20 to 32, by a table that never changes.
+// class: 20 to 33, by a table that never changes.
 func ExitCode(code steps.FailureCode) int {
 	for _, c := range classes {
 		if c.code == code {
@@ -90,12 +91,13 @@ func prospects(code steps.FailureCode) (hint string, retryable bool) {
 	return "", false
 }
 
-// storageFailure says why the store could not be used for what; the noun is in
-// what, the error says the rest.
+// storageFailure says why the store, or the work folder, could not be used for
+// what; the noun is in what, the error says the rest. Where there is no room is
+// the class disk, whichever of them it was.
 func storageFailure(what string, err error) *steps.Failure {
 	f := fail(steps.FailStorage, "%s: %v.", what, err)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		f.Hint = "The disk is full: free some space, then retry the run."
+		f.Code, f.Hint = steps.FailDisk, "The disk is full: free some space, then retry the run."
 	}
 	if errors.Is(err, problem.ErrRefused) {
 		f.Retryable = false

@@ -24,6 +24,13 @@ func (a *attempt) judge(ctx context.Context) *steps.Failure {
 	case e.cause == stoppedByMemory:
 		f = fail(steps.FailOOM, "%s had %s of memory, more than the %s that its implementation asks for, and was ended.",
 			noun, mebibytes(a.overMemory.Load()), mebibytes(a.memoryLimit))
+	case e.cause == stoppedByDisk:
+		f = fail(steps.FailDisk, "%s had written %s, more than the %s of disk that its implementation asks for, and was ended.",
+			noun, mebibytes(a.written.Load()), mebibytes(a.task.Implementation.Resources.Disk))
+	case e.cause == stoppedByFullDisk:
+		f = fail(steps.FailDisk, "%s was ended before the disk was full: it had written %s, and %s were left.",
+			noun, mebibytes(a.written.Load()), mebibytes(a.diskFree.Load()))
+		f.Hint, f.Retryable = fmt.Sprintf("Free some space where %s is, or use a larger disk, then retry the run. If the step is to write less, say how much: resources.disk of the implementation.", a.worker.options.WorkDir), true
 	case e.exit == 0:
 		return nil
 	case e.oom:
@@ -70,18 +77,18 @@ func (a *attempt) blame(f *steps.Failure) *steps.Failure {
 	if found.code == "" {
 		return f
 	}
-	why := fmt.Sprintf("Its log says why (class %s).", found.code)
+	why := fmt.Sprintf("why (class %s)", found.code)
 	switch found.code {
 	case steps.FailOOM:
-		why = "Its log says that memory ran out."
+		why = "that memory ran out"
 	case steps.FailGPUOOM:
-		why = "Its log says that GPU memory ran out."
-	case steps.FailStorage:
-		why = "Its log says that the disk is full."
+		why = "that GPU memory ran out"
+	case steps.FailDisk:
+		why = "that the disk is full"
 	}
-	blamed := fail(found.code, "%s %s", f.Message, why)
-	if found.code == steps.FailStorage {
-		blamed.Hint = "Free some disk space where the step runs, then retry the run."
+	blamed := fail(found.code, "%s Its log says %s: %s", f.Message, why, quoted(found.line))
+	if found.code == steps.FailDisk {
+		blamed.Hint, blamed.Retryable = "Free some disk space where the step runs, then retry the run.", true
 	}
 	if a.process != nil && a.ending.cause == notStopped {
 		blamed.ExitCode = &a.ending.exit
@@ -131,5 +138,20 @@ func (a *attempt) lastWords() string {
 	}
 	return sentence(errors.New(line))
 }
+
+// quoted is a line of the log as the end of a sentence about it. Its marks say
+// that it is a program's word and not ours.
+func quoted(line string) string {
+	if runes := []rune(line); len(runes) > quotedRunes {
+		line = string(runes[:quotedRunes]) + "…"
+	}
+	if strings.ContainsAny(line[max(len(line)-1, 0):], ".!?") {
+		return `"` + line + `"`
+	}
+	return `"` + line + `".`
+}
+
+// quotedRunes is how much of a line is quoted.
+const quotedRunes = 300
 
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

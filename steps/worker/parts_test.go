@@ -185,7 +185,7 @@ func TestOwnRefusals(t *testing.T) {
 		{"finish, and the log says why", func(i *steps.Implementation) {
 			i.Command, i.Finish = script(`echo "E7: no memory on the device, skipping"`), argv("ligase", "adapt", "z")
 			i.Failures = []steps.LogPattern{{Pattern: `^E7`, Code: steps.FailGPUOOM}}
-		}, steps.FailGPUOOM, "Its log says that GPU memory ran out."},
+		}, steps.FailGPUOOM, `Its log says that GPU memory ran out: "E7: no memory on the device, skipping".`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,8 @@ const (
 	stoppedByDeadline
 	stoppedByEngine // Hooks.Started refused
 	stoppedByMemory
+	stoppedByDisk     // it has written more than it asked for
+	stoppedByFullDisk // it has written the most, and there is no more room
 )
 
 // A process is a running command: the leader of a process group of its own.
@@ -54,8 +56,9 @@ func (p *process) stop(cause stopCause) {
 	if kill == nil {
 		kill = func() { p.send(syscall.SIGKILL) }
 	}
-	if cause == stoppedByMemory {
-		// It may be growing still, and a handler would need memory.
+	switch cause {
+	case stoppedByMemory, stoppedByDisk, stoppedByFullDisk:
+		// It may be growing still, and a handler would need memory, or write on.
 		go kill()
 		return
 	}

@@ -33,10 +33,14 @@ func TestEndings(t *testing.T) {
 		{"killed", `kill -KILL $$`, steps.FailUnknown, "killed from outside", 137, ""},
 		{"a child was killed", `sh -c 'kill -KILL $$'; exit $?`, steps.FailUnknown, "killed from outside", 137, ""},
 		{"terminated", `kill -TERM $$`, steps.FailUnknown, "ended from outside", 143, ""},
-		{"memory, by its log", `echo 'MemoryError: cannot do it'; exit 1`, steps.FailOOM, "Its log says that memory ran out.", 1, "MemoryError: cannot do it"},
-		{"GPU memory, by its log", `echo 'torch.OutOfMemoryError: CUDA out of memory.'; echo 'MemoryError'; exit 1`, steps.FailGPUOOM, "GPU memory ran out", 1, "torch"},
-		{"disk, by its log", `echo 'OSError: [Errno 28] No space left on device' >&2; exit 1`, steps.FailStorage, "disk is full", 1, "No space"},
-		{"its own pattern", `echo 'MemoryError'; echo 'E42: node lost'; exit 9`, steps.FailPreempted, "Its log says why (class preempted).", 9, "E42"},
+		{"memory, by its log", `echo 'MemoryError: cannot do it'; exit 1`, steps.FailOOM, `ended with exit code 1. Its log says that memory ran out: "MemoryError: cannot do it".`, 1, "MemoryError: cannot do it"},
+		{"GPU memory, by its log", `echo 'torch.OutOfMemoryError: CUDA out of memory.'; echo 'MemoryError'; exit 1`, steps.FailGPUOOM, `GPU memory ran out: "torch.OutOfMemoryError: CUDA out of memory."`, 1, "torch"},
+		{"disk, by its log", `echo 'OSError: [Errno 28] No space left on device' >&2; exit 1`, steps.FailDisk, `disk is full: "OSError: [Errno 28] No space left on device".`, 1, "No space"},
+		{"its own pattern", `echo 'MemoryError'; echo 'E42: node lost'; exit 9`, steps.FailPreempted, `exit code 9. Its log says why (class preempted): "E42: node lost".`, 9, "E42"},
+		{"its own pattern, colours and secrets", `printf '\033[31mE42\033[0m\a at https://me:pa55word@lab/x\n'; exit 9`, steps.FailPreempted, `: "E42 at https://me:[redacted]@lab/x".`, 9, "E42"},
+		{"its own pattern, long before the end", `echo 'E42: node lost'; seq 100; exit 9`, steps.FailPreempted, `: "E42: node lost".`, 9, "E42: node lost\n[…]\n"},
+		{"its own pattern, endless", `printf 'E42: '; printf '%01000d\n' 0; exit 9`, steps.FailPreempted, `: "E42: ` + strings.Repeat("0", 295) + `…".`, 9, "E42: 000"},
+		{"a sign far into a line", `printf 'x%.0s' $(seq 1000); echo ' then: MemoryError: no'; exit 9`, steps.FailOOM, `: "…` + strings.Repeat("x", 73) + ` then: MemoryError: no".`, 9, "then: MemoryError: no"},
 		{"secrets and colours", `printf '\033[31mred\033[0m Authorization: Bearer abc.def token=s3cr3t-1 AKIAABCDEFGHIJKLMNOP\n'; printf '10%%\r20%%\r30%%\n'; exit 1`, steps.FailExit, "exit code 1", 1,
 			"red Authorization: [redacted] token=[redacted] [redacted]\n30%"},
 	} {
@@ -44,7 +48,7 @@ func TestEndings(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, nil)
 			task := l.task(c.script)
-			task.Implementation.Failures = []steps.LogPattern{{Pattern: `^E\d+`, Code: steps.FailPreempted}}
+			task.Implementation.Failures = []steps.LogPattern{{Pattern: `^(\x1b\[31m)?E\d+`, Code: steps.FailPreempted}}
 			f := l.wants(task, c.code, c.message)
 			if f.ExitCode == nil || *f.ExitCode != c.exit {
 				t.Errorf("exit code %v, want %d", f.ExitCode, c.exit)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ligase-bio/ligase/internal/plain"
 	"github.com/ligase-bio/ligase/steps"
@@ -30,7 +31,7 @@ var signs = [...]struct {
 	{"MemoryError", steps.FailOOM},
 	{"java.lang.OutOfMemoryError", steps.FailOOM},
 	{"Cannot allocate memory", steps.FailOOM},
-	{"No space left on device", steps.FailStorage},
+	{"No space left on device", steps.FailDisk},
 }
 
 // A watcher reads along with a command's log: how far it has come, and what
@@ -87,7 +88,7 @@ func (w *watcher) see(piece []byte) {
 			if n := bytes.IndexAny(piece[at:], "\r\n"); n >= 0 {
 				end = at + n
 			}
-			w.general, w.rank = finding{signs[i].code, plain.Line(piece[start:end])}, i+1
+			w.general, w.rank = finding{signs[i].code, telling(piece[start:end], at-start)}, i+1
 		}
 	}
 	patterns := w.patterns
@@ -108,13 +109,27 @@ func (w *watcher) see(piece []byte) {
 			continue
 		}
 		for _, p := range patterns {
-			if p.re.Match(line) {
-				w.declared, patterns = finding{p.code, plain.Line(line)}, nil
+			if m := p.re.FindIndex(line); m != nil {
+				w.declared, patterns = finding{p.code, telling(line, m[0])}, nil
 				break
 			}
 		}
 		w.seeProgress(line)
 	}
+}
+
+// telling is a line as a person would see it, from a little before what was
+// found in it, where that is so far in that it would be cut off.
+func telling(line []byte, at int) string {
+	const before, far = 80, 200
+	if at < far {
+		return plain.Line(line)
+	}
+	at -= before
+	for at > 0 && !utf8.RuneStart(line[at]) {
+		at--
+	}
+	return "…" + plain.Line(line[at:])
 }
 
 func (w *watcher) seeProgress(line []byte) {

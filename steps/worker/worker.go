@@ -41,10 +41,15 @@ type Options struct {
 	Grace    time.Duration // between SIGTERM and SIGKILL; 0: 5 s
 	KeepWork bool          // leave the private folder of failed attempts
 	KeepDone bool          // leave that of attempts that succeeded
-	// Unlimited lets commands have more memory than their implementation
-	// asks for. Without it, one that grows over resources.memory is ended
-	// with class oom, as it would be on a cluster. Linux only.
+	// Unlimited lets commands have more memory and disk than their
+	// implementation asks for. Without it, one that grows over
+	// resources.memory is ended with class oom (Linux only), and one that
+	// writes more than resources.disk with class disk, as on a cluster.
 	Unlimited bool
+	// LeastFree is how many bytes of the work folder's file system have to be
+	// free: when they are fewer, the command that has written the most is ended
+	// with class disk. 0: a twentieth of it, at most 2 GiB; negative: none.
+	LeastFree int64
 	// Env is what commands find in their environment besides what the worker
 	// and the implementation put there, which is over it: in a container the
 	// image's own variables. Nothing of the process's environment gets to a
@@ -73,6 +78,7 @@ type Worker struct {
 	folders  folders
 	spawner  spawner
 	census   *census
+	disk     *diskWatch
 	patterns patterns
 	pulls    turns     // of images, by name
 	buffers  sync.Pool // of *[pumpBuffer]byte
@@ -118,6 +124,7 @@ func New(o Options) (*Worker, error) {
 		oomSeen: oomKills(),
 		spawner: spawner{null: null, apart: o.Apart, log: o.Log},
 		census:  newCensus(),
+		disk:    newDiskWatch(o.WorkDir, o.LeastFree),
 		buffers: sync.Pool{New: func() any { return new([pumpBuffer]byte) }},
 	}, nil
 }

@@ -41,6 +41,7 @@ implementations:
     image: example.org/say:1
     command: [say, $(params.text), $(params.mode)]
     collect: {said: out.text}
+    volumes: {say-weights: {at: /weights/say}}
     resources: {cpu: 2, memory: 1Gi, gpu: 1}
   theirs:
     template: {name: say-it, entrypoint: say}
@@ -156,6 +157,7 @@ func TestCheck(t *testing.T) {
 					m.Container.ImagePullPolicy = corev1.PullIfNotPresent
 					m.Container.TerminationMessagePath = "/dev/termination-log"
 					m.NodeSelector = map[string]string{"gpu": "h200"}
+					m.Volumes[len(m.Volumes)-1].PersistentVolumeClaim.ClaimName = "models"
 					m.Tolerations = []corev1.Toleration{{Key: "gpu"}}
 					m.Metadata.Labels["team"] = "folding"
 					for i := range m.Container.Env {
@@ -172,6 +174,16 @@ func TestCheck(t *testing.T) {
 				live(t, k, "say-plain", func(w *wfv1.WorkflowTemplate) { main(w).Container.Image = "example.org/say:0" })
 			},
 			want: map[string]string{"say-plain": "drifted\ntemplates.main.container.image: example.org/say:0 → example.org/say:1"},
+		},
+		{
+			name: "a volume that can be written",
+			change: func(t *testing.T, k *fake.Clientset) {
+				live(t, k, "say-plain", func(w *wfv1.WorkflowTemplate) {
+					m := main(w).Container.VolumeMounts
+					m[len(m)-1].ReadOnly = false
+				})
+			},
+			want: map[string]string{"say-plain": "drifted\ntemplates.main.container.volumeMounts.volume-say-weights.readOnly: nothing → true"},
 		},
 		{
 			name: "environment",

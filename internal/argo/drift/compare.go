@@ -41,8 +41,8 @@ func (d Difference) String() string {
 // Compare lists how a template in the cluster differs from the one that the
 // catalog makes, in the order of their paths. What an API server or an
 // operator's overlay adds or says otherwise without changing what is run
-// (defaults, labels, where pods are placed, from which registry an image comes)
-// is no difference.
+// (defaults, labels, where pods are placed, from which registry an image comes,
+// which claim a volume is) is no difference.
 func Compare(rendered, live *wfv1.WorkflowTemplate) []Difference {
 	var c comparison
 	c.value("version", rendered.Annotations[templates.AnnotationVersion], live.Annotations[templates.AnnotationVersion])
@@ -106,6 +106,9 @@ func (c *comparison) compare(path string, catalog, cluster any) {
 	}
 	if strings.HasSuffix(path, ".image") && SameImage(text(catalog), text(cluster)) {
 		return
+	}
+	if strings.HasSuffix(path, ".persistentVolumeClaim.claimName") && !empty(cluster) {
+		return // which claim is a volume is its operator's business
 	}
 	if what, a, b := unpacked(path, catalog, cluster); what != "" {
 		before := len(c.found)

@@ -239,7 +239,7 @@ func (f *foreign) pod(program string, inputs []wfv1.Parameter, own ...steps.Fail
 			SecurityContext: restricted(),
 			VolumeMounts:    mounts(),
 		},
-		RetryStrategy:         retries(mine),
+		RetryStrategy:         retries(mine, false),
 		ActiveDeadlineSeconds: &deadline,
 	}
 	confine(&t, f.options, 0)

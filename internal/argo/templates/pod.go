@@ -26,8 +26,9 @@ const (
 	// in images that are made to run without root.
 	nobody = int64(65532)
 
-	// besides is the memory that a pod's main container needs besides what its
-	// step does: the worker and Argo's supervisor.
+	// besides is the memory, and the disk, that a pod's main container needs
+	// besides what its step does: the worker and Argo's supervisor, their
+	// program and logs.
 	besides = 128 << 20
 
 	// grace is how much later than the worker, which ends a command that takes
@@ -86,11 +87,12 @@ func podTemplate(c *pipelines.Compiled, o Options) (*wfv1.Template, error) {
 			SecurityContext: restricted(),
 			VolumeMounts:    mounts(),
 		},
-		RetryStrategy:         retries(impl.Retries),
+		RetryStrategy:         retries(impl.Retries, impl.Resources.Disk > 0),
 		ActiveDeadlineSeconds: &deadline,
 	}
 	t.Outputs.Parameters = said(step)
 	confine(t, o, impl.Resources.Disk)
+	mountVolumes(t, impl.Volumes, o)
 	return t, nil
 }
 
@@ -171,8 +173,8 @@ func credentials() []corev1.EnvFromSource {
 }
 
 // resourcesOf asks for what an implementation needs. Memory is a limit as well:
-// the worker keeps to it, and a pod that cannot get it should not start. Cores
-// are not: a step may use what nobody else wants.
+// the worker keeps to it, and a pod that cannot get it should not start. So is
+// disk. Cores are not: a step may use what nobody else wants.
 func resourcesOf(r steps.Resources) corev1.ResourceRequirements {
 	cpu := r.CPU
 	if cpu == 0 {
@@ -191,7 +193,8 @@ func resourcesOf(r steps.Resources) corev1.ResourceRequirements {
 		need.Requests[gpuResource], need.Limits[gpuResource] = gpus, gpus
 	}
 	if r.Disk > 0 {
-		need.Requests[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(r.Disk, resource.BinarySI)
+		disk := *resource.NewQuantity(r.Disk+besides, resource.BinarySI)
+		need.Requests[corev1.ResourceEphemeralStorage], need.Limits[corev1.ResourceEphemeralStorage] = disk, disk
 	}
 	if len(need.Limits) == 0 {
 		need.Limits = nil

@@ -32,6 +32,9 @@ type Options struct {
 	// ServiceAccount is what pods report their end with: it creates and patches
 	// workflowtaskresults. Default: ligase-step.
 	ServiceAccount string
+	// Claims are the PersistentVolumeClaims of volumes whose names are not
+	// theirs, by the volume's name.
+	Claims map[string]string
 }
 
 func (o Options) withDefaults() Options {

@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -170,6 +172,11 @@ func TestPodsAreConfined(t *testing.T) {
 						t.Errorf("%s: %s: the container %q is not confined: %+v", name, one.Name, c.Name, s)
 					}
 				}
+				for _, v := range tmpl.Volumes {
+					if claim := v.PersistentVolumeClaim; v.EmptyDir == nil && (claim == nil || !claim.ReadOnly) {
+						t.Errorf("%s: %s has the volume %+v", name, one.Name, v)
+					}
+				}
 				if tmpl.AutomountServiceAccountToken == nil || *tmpl.AutomountServiceAccountToken {
 					t.Errorf("%s: %s: %s has a token", name, one.Name, tmpl.Name)
 				}
@@ -180,6 +187,33 @@ func TestPodsAreConfined(t *testing.T) {
 		}
 		if pods == 0 {
 			t.Errorf("%s has no pods", name)
+		}
+	}
+}
+
+func TestClaimsOfVolumes(t *testing.T) {
+	cat := catalogs(t)["odd"]
+	one, err := Of(cat.Catalog, "greedy", nil, Options{Claims: map[string]string{"greedy-db": "databases"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	main := one.GetTemplateByName("main")
+	for _, v := range main.Volumes {
+		if claim := v.PersistentVolumeClaim; claim != nil {
+			at := slices.IndexFunc(main.Container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name && m.ReadOnly })
+			if at < 0 {
+				t.Fatalf("%s is not mounted read-only", v.Name)
+			}
+			got[claim.ClaimName] = main.Container.VolumeMounts[at].MountPath
+		}
+	}
+	if want := map[string]string{"greedy-weights": "/weights/greedy", "databases": "/db"}; !maps.Equal(got, want) {
+		t.Errorf("claims are at %v, want %v", got, want)
+	}
+	for _, c := range main.InitContainers {
+		if len(c.VolumeMounts) != 2 {
+			t.Errorf("%s has %v", c.Name, c.VolumeMounts)
 		}
 	}
 }

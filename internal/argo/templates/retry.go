@@ -29,7 +29,8 @@ const reports = 2
 // retries is a step's retries as Argo has them: an expression over how the
 // attempt before ended. There always is a strategy: only pods of one are told
 // which attempt they are.
-func retries(r steps.Retries) *wfv1.RetryStrategy {
+// disk says that there is a limit to what its pod may write.
+func retries(r steps.Retries, disk bool) *wfv1.RetryStrategy {
 	times := r.Limit
 	if r.Limit == 0 || len(r.On) == 0 {
 		times, r.On = reports, nil
@@ -73,8 +74,18 @@ func retries(r steps.Retries) *wfv1.RetryStrategy {
 	// A pod that Kubernetes ended because it took too long has no code of its
 	// own, and would take too long again.
 	s.Expression += " && !(lastRetry.message contains 'specified deadline')"
+	// Nor has one that wrote more than it may, which only one with a limit can.
+	if slices.Contains(r.On, steps.FailDisk) {
+		s.Expression = "(" + s.Expression + ") || " + overDisk
+	} else if disk {
+		s.Expression += " && !(" + overDisk + ")"
+	}
 	return s
 }
+
+// overDisk is how the kubelet says that a pod wrote more than its folder, its
+// container or all of it may.
+const overDisk = "lastRetry.message matches 'EmptyDir volume|storage usage exceeds|ephemeral storage limit'"
 
 func among(operator string, codes []int) string {
 	slices.Sort(codes)
