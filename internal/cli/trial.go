@@ -244,7 +244,11 @@ func (t *trial) grant() {
 	if len(devices) < wanted {
 		t.note("resources.gpu", problem.OutOfRange, "Try it where there are as many.", "It asks for %s, and this machine has %d: it was run with those.", counted(wanted, "GPU"), len(devices))
 	}
-	t.granted = map[string]string{"CUDA_VISIBLE_DEVICES": strings.Join(devices[:min(wanted, len(devices))], ",")}
+	var ids []string
+	for _, d := range devices[:min(wanted, len(devices))] {
+		ids = append(ids, d.ID)
+	}
+	t.granted = map[string]string{"CUDA_VISIBLE_DEVICES": strings.Join(ids, ",")}
 }
 
 // run makes one attempt.

@@ -20,7 +20,7 @@ const module = "github.com/ligase-bio/ligase/"
 // floors are the layers from the ground up. A package imports only what is on
 // a lower floor; packages on one floor never import each other.
 var floors = [][]string{
-	{"internal/problem", "internal/mol", "internal/plain", "internal/report"},
+	{"internal/problem", "internal/mol", "internal/plain", "internal/report", "internal/nvidia"},
 	{"internal/definition", "uris", "internal/tool"},
 	{"uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob", "internal/compare"},
 	{"uris/drivers", "steps", "internal/config", "internal/baseline", "internal/adapt", "internal/gateway/identity", "internal/gateway/mcptasks"},
