@@ -33,7 +33,7 @@ var floors = [][]string{
 	{"internal/runs/runstest", "internal/sqlite", "internal/local", "internal/argo", "internal/argo/adopt", "internal/gateway"},
 	{"internal/cli"},
 	{"cmd/ligase", "cmd/ligase-worker", "e2e/mcp/fixture", "e2e/cluster/kube", "e2e/cluster/images", "e2e/cluster/pause", "e2e/built", "e2e/mcp/checkers", "e2e/podman/site"},
-	{"e2e", "e2e/argo/gateway", "e2e/bench", "e2e/cluster", "internal/layers"},
+	{"e2e", "e2e/argo/gateway", "e2e/bench", "e2e/gpu", "e2e/cluster", "internal/layers"},
 }
 
 // only lists packages that may import nothing of the project but these.
