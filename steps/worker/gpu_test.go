@@ -137,6 +137,8 @@ func TestGPUFigures(t *testing.T) {
 		{"a device that is not there", idle, "GPU-cc", "seen", "", none, -1, -1},
 		{"by number where CUDA may count otherwise", "0, GPU-aa, [N/A], 1, 0, 16384, Tesla T4\n" + fmt.Sprintf(other, 1, "0") + "\n", "0", "seen", "", none, -1, -1},
 		{"nothing but noise", "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n\n", "0", "seen", "", none, -1, -1},
+		{"a GPU of which tasks have parts", "0, GPU-aa, Enabled, 3000, [N/A], 40960, NVIDIA A100-SXM4-40GB\n", "GPU-aa",
+			"say '0, GPU-aa, Enabled, 4000, [N/A], 40960, NVIDIA A100-SXM4-40GB'; seen", "", none, -1, -1},
 		{"a device that got lost", idle, "GPU-aa", "say 'Unable to determine the device handle for GPU0000:01:00.0: GPU is lost'; touch die; sleep 0.2", "",
 			steps.Usage{GPUName: h100, GPUMemory: 81559 << 20}, -1, -1},
 		{"nvidia-smi dies midway", idle, "GPU-aa", fmt.Sprintf("say '"+first+"'; seen; touch die; sleep 0.2", 70000, "99"), "",
