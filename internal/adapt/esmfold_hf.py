@@ -26,6 +26,7 @@ was given.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pickle
@@ -210,7 +211,9 @@ def load(args):
     logging.set_verbosity_error()
     if args.random_weights is not None:
         torch.manual_seed(args.random_weights)
-        model = EsmForProteinFolding(EsmConfig(**random_config(args.config)))
+        # Where it can, on the device: to make random weights takes a CPU minutes.
+        with torch.device(args.device) if hasattr(torch, "set_default_device") else contextlib.nullcontext():
+            model = EsmForProteinFolding(EsmConfig(**random_config(args.config)))
         origin = f"random, seed {args.random_weights}"
     else:
         origin = args.weights
