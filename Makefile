@@ -64,6 +64,22 @@ test-tools: ## against real tools from Debian (installs tm-align, dssp, bwa, sam
 test-podman: ## steps in containers, with podman (Linux; installs it from Debian) as root and as a user, and docker
 	$(GO) test -tags podman -count=1 -p 1 -timeout 30m -run 'Containers|Docker' ./steps/worker ./e2e/podman
 
+.PHONY: gpu-kit
+gpu-kit: ## bin/gpu.tar.gz: what test-gpu runs, for a machine with a GPU that has neither Go nor a C compiler
+	@mkdir -p $(BIN)/gpu
+	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN)/gpu/ligase ./cmd/ligase
+	$(CC) -O2 -Wall -Wextra -Werror -o $(BIN)/gpu/occupy e2e/gpu/testdata/occupy.c -ldl
+	$(GO) test -c -tags gpu -o $(BIN)/gpu/gpu.test ./e2e/gpu
+	tar -czf $(BIN)/gpu.tar.gz -C $(BIN) gpu
+
+.PHONY: test-gpu
+test-gpu: gpu-kit ## steps on a real NVIDIA GPU (Linux, its driver, no CUDA toolkit): seen, measured, out of memory, one at a time
+	$(BIN)/gpu/gpu.test -test.v -test.count=1 -test.timeout 15m -test.run GPU
+
+.PHONY: bench-gpu
+bench-gpu: ## seconds and GPU memory of ESMFold by length, as JSON, with random weights (PYTHON with torch and transformers)
+	@$(or $(PYTHON),python3) internal/adapt/esmfold_hf.py --measure --random-weights 1 $(if $(LENGTHS),--lengths $(LENGTHS))
+
 .PHONY: test-browser
 test-browser: ## the report of a real campaign in headless Chromium (apt-get install chromium); screenshots in bin/screenshots
 	$(GO) test -tags browser -count=1 -v -timeout 15m ./e2e/report

@@ -52,9 +52,36 @@ type Timings struct {
 }
 
 // Usage is what an attempt used.
+//
+// The figures of GPUs are there only of a step that was granted some, where
+// nvidia-smi is and told them from the beginning of the implementation's
+// command (prepare and finish apart) to its end: not of a command that ended
+// before the first reading, and not of MIG instances, of which nvidia-smi
+// tells no more than what they are.
 type Usage struct {
 	CPUSeconds float64 `json:"cpu_seconds"`
 	PeakMemory int64   `json:"peak_memory"` // bytes, largest resident set of one process
+
+	// GPUMemoryPeak is the most memory, in bytes, that was in use on one of the
+	// granted GPUs in any reading, of which there are two a second; of several
+	// the largest. It is the whole device's (memory.used: contexts, and what
+	// allocators keep, included; by whichever process) less what was in use
+	// there in the last reading before the command began, if there was one. 0
+	// and absent: not known, or nothing.
+	GPUMemoryPeak int64 `json:"gpu_memory_peak,omitempty"`
+	// GPUUtilization is the mean of those readings, and over the granted GPUs,
+	// of the percentage of time in which something ran there
+	// (utilization.gpu), 0-100. It says nothing of how much of the GPU was
+	// busy. nil: not known.
+	GPUUtilization *float64 `json:"gpu_utilization,omitempty"`
+	// GPUName is what the driver calls the granted GPU ("NVIDIA H100 80GB
+	// HBM3"; of a MIG instance with its profile, "… MIG 3g.20gb"); different
+	// ones are joined by ", ". Empty: not known.
+	GPUName string `json:"gpu_name,omitempty"`
+	// GPUMemory is all the memory of the granted GPU, in bytes, of several the
+	// smallest; of a MIG instance what the name of its profile says. 0: not
+	// known.
+	GPUMemory int64 `json:"gpu_memory,omitempty"`
 }
 
 // FailureCode is the class of a failure: what retries, hints and exit codes

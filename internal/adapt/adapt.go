@@ -51,6 +51,7 @@ func adapters() []adapter {
 		{name: "proteinmpnn", summary: "structures for and sequences of ProteinMPNN", prepare: proteinmpnnPrepare(), finish: proteinmpnnFinish()},
 		{name: "ligandmpnn", summary: "structures for and sequences of LigandMPNN", prepare: ligandmpnnPrepare(), finish: ligandmpnnFinish()},
 		{name: "esmfold", summary: "sequences for and models of esm-fold", prepare: esmfoldPrepare(), finish: esmfoldFinish()},
+		{name: "esmfold_hf", summary: "sequences for and models of ESMFold in transformers", prepare: esmfoldHFPrepare(), finish: esmfoldHFFinish()},
 		{name: "colabfold", summary: "sequences for and models of colabfold_batch", prepare: colabfoldPrepare(), finish: colabfoldFinish()},
 		{name: "boltz", summary: "sequences for and models of Boltz", prepare: boltzPrepare(), finish: boltzFinish()},
 		{name: "relax", summary: "structures for and of colabfold_relax (OpenMM)", prepare: relaxPrepare(), finish: relaxFinish()},

@@ -3,7 +3,9 @@ package adapt
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/ligase-bio/ligase/internal/mol"
 	"github.com/ligase-bio/ligase/internal/tool"
 )
 
@@ -16,11 +18,24 @@ func esmfoldPrepare() *action {
 		if err != nil {
 			return err
 		}
+		if err := refuseUnknown(s); err != nil {
+			return err
+		}
 		if err := os.MkdirAll(c.path("out"), 0o777); err != nil {
 			return err
 		}
 		return writeQuery(filepath.Join(c.path("out"), "query.fasta"), s, ":")
 	}}
+}
+
+// refuseUnknown refuses residues of which ESMFold places no atoms: the model
+// would not be of the sequence, and that would only be seen when the GPU's time
+// is spent (openfold, residue_constants.py: UNK has no atoms).
+func refuseUnknown(s mol.Sequence) error {
+	if strings.Contains(s.Residues, "X") {
+		return tool.Refusef("The sequence has X, of which ESMFold places no atoms; say which amino acid it is.")
+	}
+	return nil
 }
 
 // esmfoldFinish makes model.pdb and metrics.json of the one PDB file that

@@ -66,6 +66,7 @@ func TestESMFold(t *testing.T) {
 		}
 	}
 	// Chains are joined by ':' for it, and come out as chains.
+	l.fails("fold", "esmfold", sequence(">a\nMKVXA\n", nil), steps.FailInput, "has X, of which ESMFold places no atoms")
 	r := l.must("fold", "esmfold", sequence(">a\nMKVLAWYHQE/GSTNDRKPFI\n", nil))
 	l.model(r, "MKVLAWYHQE", "GSTNDRKPFI")
 

@@ -49,6 +49,35 @@ func standInESMFold(mood string, args []string) error {
 	return errors.Join(mol.WritePDB(file, s), file.Close())
 }
 
+// standInESMFoldHF stands for python3 with esmfold_hf.py, which the test of the
+// program itself runs: OUT/model.pdb with chains and pLDDT of 100, and
+// OUT/scores.json.
+func standInESMFoldHF(mood string, args []string) error {
+	if program, err := os.ReadFile(args[0]); err != nil || !strings.Contains(string(program), "EsmForProteinFolding") {
+		return fmt.Errorf("python3 was not given the program but %s (%v)", args[0], err)
+	}
+	_, sequence, err := fastaOf(option(args, "--fasta"))
+	if err != nil {
+		return err
+	}
+	if option(args, "--weights") != "/weights/esmfold_hf" || option(args, "--random-weights") != "" || option(args, "--chunk-size") != "128" {
+		return fmt.Errorf("arguments %v", args)
+	}
+	if mood == "memory" {
+		return errors.New("esmfold_hf: CUDA out of memory: 76 residues do not fit NVIDIA T4 with --chunk-size 128.")
+	}
+	s := &mol.Structure{}
+	for i, chain := range strings.Split(sequence, ":") {
+		s.Chains = append(s.Chains, chainOf(string(rune('A'+i)), chain, 1, func(k int) float64 { return float64(60 + k%20) }))
+	}
+	weights := "/weights/esmfold_hf"
+	if mood == "random" {
+		weights = "random, seed 1"
+	}
+	scores := fmt.Sprintf(`{"ptm": 0.8765, "weights": %q, "seconds": 1.5, "seed": %d}`, weights, optionInt(args, "--seed"))
+	return errors.Join(writeStructure(option(args, "--out")+"/model.pdb", s), writeLines(option(args, "--out")+"/scores.json", scores))
+}
+
 // standInColabFold follows colabfold/batch.py for a folder: jobs are called
 // like the files in it. Without --msa-mode single_sequence or an alignment it
 // would ask the public server.

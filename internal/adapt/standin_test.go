@@ -28,6 +28,7 @@ func standIn(tool, mood string, args []string) int {
 		"proteinmpnn": standInProteinMPNN,
 		"ligandmpnn":  standInLigandMPNN,
 		"esm-fold":    standInESMFold,
+		"esmfold_hf":  standInESMFoldHF,
 		"colabfold":   standInColabFold,
 		"boltz":       standInBoltz,
 		"relax":       standInRelax,

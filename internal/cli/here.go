@@ -96,8 +96,11 @@ func (a *app) gpus() func(context.Context) []steps.GPU {
 	for _, name := range slices.Sorted(maps.Keys(c.GPUs)) {
 		named = append(named, steps.GPU{Name: name, Memory: c.GPUs[name]})
 	}
-	if len(named) == 0 {
-		return nil
+	if len(named) > 0 {
+		return func(context.Context) []steps.GPU { return named }
 	}
-	return func(context.Context) []steps.GPU { return named }
+	if here := a.here(); here != nil {
+		return func(context.Context) []steps.GPU { return here.GPUs() }
+	}
+	return nil
 }

@@ -271,8 +271,12 @@ func (t *trial) grant() {
 		t.note("resources.gpu", problem.OutOfRange, "Try it where there are as many.", "It asks for %s, and this machine has %d: it was run with those.", counted(wanted, "GPU"), len(devices))
 	}
 	devices = devices[:min(wanted, len(devices))]
-	t.granted = map[string]string{"CUDA_VISIBLE_DEVICES": strings.Join(devices, ",")}
-	t.gpus = local.GPUs(devices)
+	var ids []string
+	for _, d := range devices {
+		ids = append(ids, d.ID)
+	}
+	t.granted = map[string]string{"CUDA_VISIBLE_DEVICES": strings.Join(ids, ",")}
+	t.gpus = local.Given(devices)
 }
 
 // run makes one attempt.

@@ -144,9 +144,35 @@ func (a *app) printUse(t *trial) {
 	}
 	fmt.Fprintf(a.Out, "  exit code 0 after %s of %s; %s CPU; %s; %s printed\n",
 		took(seconds(result.Timings.Run)), limit, took(seconds(result.Usage.CPUSeconds)), memory, counted(t.first.logLines, "line"))
+	if gpu := gpuUse(result.Usage); gpu != "" {
+		fmt.Fprintf(a.Out, "  %s\n", gpu)
+	}
 	if p := t.first.progress; p.Reports > 0 {
 		fmt.Fprintf(a.Out, "  progress was told %s, at the end %.0f %%\n", counted(p.Reports, "time"), 100*p.Last)
 	}
+}
+
+// gpuUse says what a command used of a GPU; "" where nothing of that is known.
+func gpuUse(u steps.Usage) string {
+	if u.GPUName == "" && u.GPUMemoryPeak == 0 && u.GPUUtilization == nil {
+		return ""
+	}
+	text := "GPU"
+	if u.GPUName != "" {
+		text += " " + u.GPUName
+	}
+	switch {
+	case u.GPUMemoryPeak == 0:
+		text += "; how much of its memory was used is not known"
+	case u.GPUMemory == 0:
+		text += "; " + mebibytes(u.GPUMemoryPeak) + " of its memory"
+	default:
+		text += "; " + mebibytes(u.GPUMemoryPeak) + " of its " + mebibytes(u.GPUMemory)
+	}
+	if u.GPUUtilization != nil {
+		text += fmt.Sprintf("; busy %.0f %% of the time", *u.GPUUtilization)
+	}
+	return text
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }

@@ -20,7 +20,7 @@ const module = "github.com/ligase-bio/ligase/"
 // floors are the layers from the ground up. A package imports only what is on
 // a lower floor; packages on one floor never import each other.
 var floors = [][]string{
-	{"internal/problem", "internal/mol", "internal/plain", "internal/report"},
+	{"internal/problem", "internal/mol", "internal/plain", "internal/report", "internal/nvidia"},
 	{"internal/definition", "uris", "internal/tool"},
 	{"uris/drivers/s3", "uris/drivers/gs", "uris/drivers/azblob", "internal/compare"},
 	{"uris/drivers", "steps", "internal/config", "internal/baseline", "internal/adapt", "internal/gateway/identity", "internal/gateway/mcptasks"},
@@ -33,7 +33,7 @@ var floors = [][]string{
 	{"internal/runs/runstest", "internal/sqlite", "internal/local", "internal/argo", "internal/argo/adopt", "internal/gateway"},
 	{"internal/cli"},
 	{"cmd/ligase", "cmd/ligase-worker", "e2e/mcp/fixture", "e2e/cluster/kube", "e2e/cluster/images", "e2e/cluster/pause", "e2e/built", "e2e/mcp/checkers", "e2e/podman/site"},
-	{"deploy", "e2e", "e2e/argo/gateway", "e2e/bench", "e2e/cluster", "internal/layers"},
+	{"deploy", "e2e", "e2e/argo/gateway", "e2e/bench", "e2e/gpu", "e2e/cluster", "internal/layers"},
 }
 
 // only lists packages that may import nothing of the project but these.

@@ -81,13 +81,13 @@ func (e *Engine) grant(devices []string) map[string]string {
 
 // given are the GPUs of a task as a container is given them.
 func (e *Engine) given(devices []string) []container.GPU {
-	var given []container.GPU
-	for _, g := range GPUs(e.options.Slots.GPUs) {
+	var granted []container.GPU
+	for _, g := range Given(e.options.Slots.GPUs) {
 		if slices.Contains(devices, g.ID) {
-			given = append(given, g)
+			granted = append(granted, g)
 		}
 	}
-	return given
+	return granted
 }
 
 func (e *Engine) hold(r *run, held need) {

@@ -7,12 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ligase-bio/ligase/internal/nvidia"
 )
 
 // DetectSlots looks at what this process may use: its CPUs (affinity and the
@@ -72,16 +73,69 @@ func parseMeminfo(text []byte) int64 {
 // detectGPUs lists the GPUs that this process may use. What it was told by
 // CUDA_VISIBLE_DEVICES counts; else nvidia-smi is asked, whose UUIDs mean the
 // same device whatever order a library counts in; else the device files are
-// looked at.
-func detectGPUs() []string {
-	if visible, told := os.LookupEnv("CUDA_VISIBLE_DEVICES"); told {
-		return visibleDevices(visible)
-	}
+// looked at. What they are called and how much memory they have, only
+// nvidia-smi knows.
+func detectGPUs() []GPU {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, "nvidia-smi", "-L").Output(); err == nil {
-		return parseDeviceList(out)
+	ask := func(args []string) []byte {
+		c := exec.CommandContext(ctx, nvidia.Program, args...)
+		c.WaitDelay = time.Second // what it started may keep its output open
+		out, err := c.Output()
+		if err != nil {
+			return nil
+		}
+		return out
 	}
+	var ids []string
+	visible, told := os.LookupEnv("CUDA_VISIBLE_DEVICES")
+	if told {
+		if ids = visibleDevices(visible); len(ids) == 0 {
+			return nil
+		}
+	}
+	devices := nvidia.ParseList(ask(nvidia.ListArgs()))
+	if !told {
+		for _, d := range devices {
+			ids = append(ids, d.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return deviceFiles()
+	}
+	gpus := make([]GPU, len(ids))
+	for i, id := range ids {
+		gpus[i].ID = id
+	}
+	if len(devices) > 0 {
+		describe(gpus, devices, ask(nvidia.QueryArgs()))
+	}
+	return gpus
+}
+
+// describe says of GPUs, known by their ids, what nvidia-smi tells of them.
+func describe(gpus []GPU, devices []nvidia.Device, table []byte) {
+	var readings []nvidia.Reading
+	for line := range bytes.Lines(table) {
+		if r, ok := nvidia.ParseReading(line); ok {
+			readings = append(readings, r)
+		}
+	}
+	for i := range gpus {
+		g := &gpus[i]
+		if r, ok := nvidia.Find(g.ID, readings); ok && !r.Cut {
+			g.Name, g.Memory = r.Name, max(r.Total, 0)
+		}
+		for _, d := range devices {
+			if d.ID == g.ID {
+				g.Name, g.Memory = d.Name, max(g.Memory, d.Memory)
+			}
+		}
+	}
+}
+
+// deviceFiles are the GPUs by the files that the driver makes for them.
+func deviceFiles() []GPU {
 	files, err := filepath.Glob("/dev/nvidia[0-9]*")
 	if err != nil {
 		return nil
@@ -93,11 +147,11 @@ func detectGPUs() []string {
 		}
 	}
 	slices.Sort(numbers)
-	var ids []string
+	var gpus []GPU
 	for _, n := range numbers {
-		ids = append(ids, strconv.Itoa(n))
+		gpus = append(gpus, GPU{ID: strconv.Itoa(n)})
 	}
-	return ids
+	return gpus
 }
 
 // visibleDevices reads a CUDA_VISIBLE_DEVICES: as in CUDA, an invalid entry
@@ -110,26 +164,6 @@ func visibleDevices(value string) []string {
 			break
 		}
 		ids = append(ids, id)
-	}
-	return ids
-}
-
-// parseDeviceList reads what `nvidia-smi -L` prints. A GPU that is cut into
-// MIG instances is not usable as a whole: its instances stand in its place.
-func parseDeviceList(out []byte) []string {
-	line := regexp.MustCompile(`^(\s*)(GPU|MIG)\b.*\(UUID: ((?:GPU|MIG)-[0-9A-Za-z/-]+)\)`)
-	var ids []string
-	whole := false // the last of ids is a GPU without instances so far
-	for text := range strings.Lines(string(out)) {
-		m := line.FindStringSubmatch(text)
-		if m == nil {
-			continue
-		}
-		if m[2] == "MIG" && whole {
-			ids = ids[:len(ids)-1]
-		}
-		whole = m[2] == "GPU"
-		ids = append(ids, m[3])
 	}
 	return ids
 }

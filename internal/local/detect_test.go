@@ -1,6 +1,7 @@
 package local
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,24 +15,50 @@ func TestDetectSlotsFindsThisMachine(t *testing.T) {
 	}
 }
 
-func TestParseDeviceList(t *testing.T) {
+// What nvidia-smi tells of GPUs, with a program in its place that prints what
+// its documentation has.
+func TestDetectGPUs(t *testing.T) {
+	const list = `GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa)
+  MIG 3g.20gb     Device  0: (UUID: MIG-bb)
+GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-dd)
+`
+	const table = `0, GPU-aa, Enabled, 44, [N/A], 40960, NVIDIA A100-SXM4-40GB
+1, GPU-dd, Disabled, 4, 0, 40960, NVIDIA A100-SXM4-40GB
+`
+	const a100 = "NVIDIA A100-SXM4-40GB"
 	for _, c := range []struct {
-		name, out string
-		want      []string
+		name, list, table, visible string
+		told                       bool
+		want                       []GPU
 	}{
-		{"none", "No devices found.\n", nil},
-		{"two", "GPU 0: NVIDIA H200 (UUID: GPU-8f5a0c1e-11aa-22bb-33cc-0123456789ab)\n" +
-			"GPU 1: NVIDIA H200 (UUID: GPU-9f5a0c1e-11aa-22bb-33cc-0123456789ab)\n",
-			[]string{"GPU-8f5a0c1e-11aa-22bb-33cc-0123456789ab", "GPU-9f5a0c1e-11aa-22bb-33cc-0123456789ab"}},
-		{"instances stand for their GPU", "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa)\n" +
-			"  MIG 3g.20gb     Device  0: (UUID: MIG-bb)\n" +
-			"  MIG 3g.20gb     Device  1: (UUID: MIG-cc)\n" +
-			"GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-dd)\n",
-			[]string{"MIG-bb", "MIG-cc", "GPU-dd"}},
+		{"all", list, table, "", false, []GPU{{"MIG-bb", a100 + " MIG 3g.20gb", 20e9}, {"GPU-dd", a100, 40 << 30}}},
+		{"a driver that tells little", list, "No such field\n", "", false, []GPU{{"MIG-bb", a100 + " MIG 3g.20gb", 20e9}, {"GPU-dd", a100, 0}}},
+		{"memory that is not told", "GPU 0: NVIDIA GB10 (UUID: GPU-aa)\n", "0, GPU-aa, [N/A], [N/A], 0, [N/A], NVIDIA GB10\n", "", false, []GPU{{"GPU-aa", "NVIDIA GB10", 0}}},
+		{"told by number", list, table, "1", true, []GPU{{"1", a100, 40 << 30}}},
+		{"told by id", list, table, "GPU-d,MIG-bb", true, []GPU{{"GPU-d", a100, 40 << 30}, {"MIG-bb", a100 + " MIG 3g.20gb", 20e9}}},
+		{"told one that is cut", list, table, "0", true, []GPU{{ID: "0"}}},
+		{"told none", list, table, "", true, nil},
 	} {
-		if got := parseDeviceList([]byte(c.out)); !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, text := range map[string]string{"list": c.list, "table": c.table} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			script := fmt.Sprintf("#!/bin/sh\ncase $1 in -L) cat '%s/list';; *) cat '%s/table';; esac\n", dir, dir)
+			if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+			t.Setenv("CUDA_VISIBLE_DEVICES", c.visible)
+			if !c.told {
+				os.Unsetenv("CUDA_VISIBLE_DEVICES")
+			}
+			if got := detectGPUs(); !slices.Equal(got, c.want) {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
 	}
 }
 

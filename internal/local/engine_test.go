@@ -204,7 +204,7 @@ func TestWhatDoesNotFitTheMachineFailsAtOnce(t *testing.T) {
 }
 
 func TestGPUsAreGrantedOneByOne(t *testing.T) {
-	l := newLab(t, func(o *Options) { o.Slots.GPUs = []string{"GPU-a", "GPU-b"} })
+	l := newLab(t, func(o *Options) { o.Slots.GPUs = []GPU{{ID: "GPU-a"}, {ID: "GPU-b"}} })
 	l.run()
 	var jobs []runs.Job
 	for i := range 4 {

@@ -208,7 +208,7 @@ func (h *Here) boxed(ctx context.Context, impl *steps.Implementation, images boo
 		if program, err = h.containers.Program(ctx); err != nil {
 			return no(err)
 		}
-		gpus := GPUs(h.slots().GPUs)
+		gpus := Given(h.slots().GPUs)
 		if u := program.GPUs(gpus[:min(n, len(gpus))]); u != nil {
 			return no(u)
 		}
@@ -228,18 +228,27 @@ func (h *Here) boxed(ctx context.Context, impl *steps.Implementation, images boo
 	return how
 }
 
-// GPUs are the devices of the machine as containers are given them. Where they
+// GPUs are the devices of the machine, as plans look at them.
+func (h *Here) GPUs() []steps.GPU {
+	var out []steps.GPU
+	for _, g := range h.slots().GPUs {
+		out = append(out, steps.GPU{Name: g.Name, Memory: g.Memory})
+	}
+	return out
+}
+
+// Given are the devices of the machine as containers are given them. Where they
 // stand among all of the machine's is only known when nothing was left out of
 // them or put in their place.
-func GPUs(ids []string) []container.GPU {
+func Given(gpus []GPU) []container.GPU {
 	_, chosen := os.LookupEnv("CUDA_VISIBLE_DEVICES")
-	parts := slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "MIG-") })
-	gpus := make([]container.GPU, len(ids))
-	for i, id := range ids {
-		gpus[i] = container.GPU{ID: id, Index: i}
+	parts := slices.ContainsFunc(gpus, func(g GPU) bool { return strings.HasPrefix(g.ID, "MIG-") })
+	given := make([]container.GPU, len(gpus))
+	for i, g := range gpus {
+		given[i] = container.GPU{ID: g.ID, Index: i}
 		if chosen || parts {
-			gpus[i].Index = -1
+			given[i].Index = -1
 		}
 	}
-	return gpus
+	return given
 }

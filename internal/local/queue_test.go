@@ -126,7 +126,7 @@ func TestTheLongestWayGoesFirstWithinARun(t *testing.T) {
 }
 
 func TestATaskThatWaitsForAGPUHoldsNobodyBack(t *testing.T) {
-	s := newScheduler(Slots{CPU: 2, GPUs: []string{"0"}})
+	s := newScheduler(Slots{CPU: 2, GPUs: []GPU{{ID: "0"}}})
 	gpu, cpu := &node{id: "gpu", need: need{milli: 1000, gpus: 1}}, &node{id: "cpu", need: need{milli: 1000}}
 	a, b := aRun(1), aRun(2)
 	s.ready(a, gpu, 2)
@@ -193,7 +193,7 @@ func TestRemoveTakesOneRunOut(t *testing.T) {
 // machine does not sit beside ready tasks that fit.
 func TestQueueUnderRandomLoad(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	s := newScheduler(Slots{CPU: 4, Memory: 8 * gib, GPUs: []string{"0", "1"}})
+	s := newScheduler(Slots{CPU: 4, Memory: 8 * gib, GPUs: []GPU{{ID: "0"}, {ID: "1"}}})
 	var nodes []*node
 	for i := range 8 {
 		nodes = append(nodes, &node{id: fmt.Sprint("n", i), order: i, depth: random.IntN(3), need: need{

@@ -12,9 +12,25 @@ import (
 
 // Slots are what this machine gives to tasks.
 type Slots struct {
-	CPU    float64  // cores
-	Memory int64    // bytes; 0: not known, so not counted
-	GPUs   []string // device ids, as CUDA_VISIBLE_DEVICES takes them: "0", or "GPU-8f5…"
+	CPU    float64 // cores
+	Memory int64   // bytes; 0: not known, so not counted
+	GPUs   []GPU
+}
+
+// GPU is a device that one task at a time is given.
+type GPU struct {
+	ID     string // as CUDA_VISIBLE_DEVICES takes it: "0", "GPU-8f5…", or "MIG-8f5…" of a part of one
+	Name   string // as the driver calls it, "NVIDIA H100 80GB HBM3"; of a part with its profile, "… MIG 3g.20gb"; empty: not known
+	Memory int64  // bytes in all, of a part what its profile's name says; 0: not known
+}
+
+// ids are the ids of GPUs, in their order.
+func ids(gpus []GPU) []string {
+	var all []string
+	for _, g := range gpus {
+		all = append(all, g.ID)
+	}
+	return all
 }
 
 // String says it in words: "2 CPUs, 24 GiB of memory, no GPU".
@@ -60,8 +76,8 @@ func newLedger(s Slots, jobs int) *ledger {
 		capacity: capacity,
 		free:     capacity,
 		jobs:     jobs,
-		devices:  slices.Clone(s.GPUs),
-		all:      slices.Clone(s.GPUs),
+		devices:  ids(s.GPUs),
+		all:      ids(s.GPUs),
 	}
 }
 

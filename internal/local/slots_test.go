@@ -10,7 +10,7 @@ import (
 const gib = 1 << 30
 
 func TestLedgerGivesBackWhatItTook(t *testing.T) {
-	l := newLedger(Slots{CPU: 4, Memory: 8 * gib, GPUs: []string{"a", "b", "c"}}, 10)
+	l := newLedger(Slots{CPU: 4, Memory: 8 * gib, GPUs: []GPU{{ID: "a"}, {ID: "b"}, {ID: "c"}}}, 10)
 	before := l.free
 	two, one := need{1500, gib, 2}, need{500, 0, 1}
 	first, second := l.take(two), l.take(one)
@@ -72,8 +72,8 @@ func TestWhatAMachineLacks(t *testing.T) {
 func TestSlotsInWords(t *testing.T) {
 	for want, s := range map[string]Slots{
 		"2 CPUs, 24 GiB of memory, no GPU":     {CPU: 2, Memory: 24 * gib},
-		"1 CPU, 512 MiB of memory, 1 GPU":      {CPU: 1, Memory: gib / 2, GPUs: []string{"0"}},
-		"1.5 CPUs, 23.4 GiB of memory, 2 GPUs": {CPU: 1.5, Memory: 25126000000, GPUs: []string{"0", "1"}},
+		"1 CPU, 512 MiB of memory, 1 GPU":      {CPU: 1, Memory: gib / 2, GPUs: []GPU{{ID: "0"}}},
+		"1.5 CPUs, 23.4 GiB of memory, 2 GPUs": {CPU: 1.5, Memory: 25126000000, GPUs: []GPU{{ID: "0"}, {ID: "1"}}},
 		"8 CPUs, no GPU":                       {CPU: 8},
 	} {
 		if got := s.String(); got != want {

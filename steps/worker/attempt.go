@@ -36,6 +36,8 @@ type attempt struct {
 	log    *attemptLog
 	watch  *watcher
 
+	gpus *gpuWatch // nil: there are none to watch
+
 	part        *part // of the work, that is being done
 	process     *process
 	box         *box   // of a command that runs in a container, while there is one
@@ -108,6 +110,8 @@ func (a *attempt) try(ctx context.Context) (*steps.Result, *steps.Failure) {
 		return nil, canceled(ctx)
 	}
 	w, impl := a.worker, &a.task.Implementation
+	a.gpus = a.watchGPUs()
+	defer a.gpus.stop()
 	var err error
 	if a.watch, err = w.patterns.watcher(impl, a.hooks.Progress); err != nil {
 		return nil, fail(steps.FailImage, "The implementation %q of %s cannot be used: %v.", impl.Name, a.task.Step, err)
@@ -202,7 +206,13 @@ func (a *attempt) runParts(ctx context.Context, parts []part) *steps.Failure {
 		}
 		l, f := a.ready(ctx)
 		if f == nil {
+			if parts[i].main {
+				a.gpus.begin()
+			}
 			f = a.runCommand(ctx, l)
+			if parts[i].main {
+				a.gpus.stop()
+			}
 		}
 		if f == nil {
 			f = a.judge(ctx)

@@ -20,6 +20,7 @@ type part struct {
 	noun string                // begins a sentence about it
 	argv []string              // the program's path, and its arguments
 	own  bool                  // the program is ligase itself: what its exit code means is known
+	main bool                  // it is the implementation's command
 	last bool                  // it finishes: what it is given is what the command made
 	done func() *steps.Failure // looks at what it made, when it ended well; nil: nobody does yet
 
@@ -43,7 +44,7 @@ func (a *attempt) parts() ([]part, *steps.Failure) {
 		if f != nil {
 			return nil, f
 		}
-		p := part{noun: nouns[i], argv: argv, own: argv[0] == "ligase", last: i == 2}
+		p := part{noun: nouns[i], argv: argv, own: argv[0] == "ligase", main: i == 1, last: i == 2}
 		p.boxed = a.worker.options.Containers.Contains(a.task.Implementation.Image, argv[0])
 		if !p.boxed {
 			if argv[0], f = a.program(argv); f != nil {

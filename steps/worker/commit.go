@@ -197,7 +197,9 @@ func (a *attempt) recordFailure(ctx context.Context, f *steps.Failure) {
 // Of a container it is what the census saw last: up to a quarter of a second
 // less than it was, and nothing where its processes are a daemon's.
 func (a *attempt) usage() steps.Usage {
-	return steps.Usage{CPUSeconds: a.cpu.Seconds(), PeakMemory: max(a.maxRSS, a.peak.Load())}
+	u := steps.Usage{CPUSeconds: a.cpu.Seconds(), PeakMemory: max(a.maxRSS, a.peak.Load())}
+	a.gpus.usage(&u)
+	return u
 }
 
 // count adds what the part that has ended used.
