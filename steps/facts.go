@@ -122,7 +122,7 @@ func (i *Implementation) Needs() []string {
 	}
 	needs = append(needs, decimal(max(i.Resources.CPU, 1))+" CPU")
 	if i.Resources.Memory > 0 {
-		needs = append(needs, fmt.Sprintf("%d MiB", i.Resources.Memory>>20))
+		needs = append(needs, BytesText(float64(i.Resources.Memory)))
 	}
 	if i.Resources.Disk > 0 {
 		needs = append(needs, fmt.Sprintf("%d MiB disk", i.Resources.Disk>>20))
@@ -143,8 +143,8 @@ func (i *Implementation) Takes() []string {
 	return takes
 }
 
-// Says is the table in words: "time and memory by sequence: at 765 105 s, 30 GiB
-// of GPU memory; …"; empty where there is none.
+// Says is the table in words: "time and memory by sequence: 765: 105 s, 30 GiB of
+// GPU memory; …"; empty where there is none.
 func (c *Cost) Says() string {
 	var points []string
 	for _, p := range c.Points {
@@ -158,12 +158,15 @@ func (c *Cost) Says() string {
 		if p.Memory > 0 {
 			takes = append(takes, BytesText(float64(p.Memory))+" of memory")
 		}
-		points = append(points, fmt.Sprintf("at %d %s", p.Length, strings.Join(takes, ", ")))
+		points = append(points, fmt.Sprintf("%d: %s", p.Length, strings.Join(takes, ", ")))
 	}
 	if len(points) == 0 {
 		return ""
 	}
-	says := "time and memory by " + c.By
+	says := "time and memory by the length of " + c.By
+	if c.By == "length" {
+		says = "time and memory by length"
+	}
 	if c.Times != "" {
 		says += ", for one of " + c.Times
 	}
