@@ -57,7 +57,10 @@ func rank(b bool) int {
 
 // accepts reports whether an input port takes a type in a format.
 func (c *Catalog) accepts(p *steps.Port, typ, format string) bool {
-	return c.types.Takes(p, typ, format)
+	if c.types.Takes(p, typ, format) {
+		return true
+	}
+	return p.Many && format != "" && slices.Contains(c.types.Holding(p), steps.TypeFormat{Type: typ, Format: format})
 }
 
 // Chain is a way to make something: tools to run, each after those whose

@@ -26,7 +26,7 @@ const (
 // inputs.x (inputs.x[3] for one of many) and params.y.
 func (c *Compiled) Bind(a Arguments, types *steps.Types) (*Plan, error) {
 	b := binder{c: c, types: types}
-	plan := &Plan{Compiled: c}
+	plan := &Plan{Compiled: c, Makers: a.Makers}
 	plan.Inputs = b.inputs(a.Inputs)
 	plan.Params = b.params(a.Params)
 	b.checkBounds(plan)

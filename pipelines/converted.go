@@ -60,17 +60,12 @@ func (p *Plan) Splits() []string {
 	var out []string
 	for i := range p.Compiled.Inputs {
 		name := p.Compiled.Inputs[i].Name
-		counts, files := map[string]int{}, []string{}
-		for _, in := range p.Inputs[name] {
-			if in.Split == "" {
-				continue
+		values := p.Inputs[name]
+		for k, in := range values {
+			// Another file may have the same name: each begins with its first record.
+			if last := k+1 == len(values) || values[k+1].Split != in.Split || values[k+1].Record <= in.Record; in.Split != "" && last {
+				out = append(out, fmt.Sprintf("%s: %s is split into its %d records", name, in.Split, in.Record))
 			}
-			if counts[in.Split]++; counts[in.Split] == 1 {
-				files = append(files, in.Split)
-			}
-		}
-		for _, file := range files {
-			out = append(out, fmt.Sprintf("%s: %s is split into its %d records", name, file, counts[file]))
 		}
 	}
 	return out

@@ -76,20 +76,27 @@ type Input struct {
 	Origin string `json:"origin,omitempty"`
 	// Split says of what it was a record, when the call gave a file of several:
 	// "`all.fasta`".
-	Split string `json:"split,omitempty"`
+	Split  string `json:"split,omitempty"`
+	Record int    `json:"record,omitempty"` // which, from 1
+	// Metrics are what was measured of it by the run that made it, and MadeBy
+	// says what made it: a key of the plan's Makers.
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	MadeBy  string             `json:"made_by,omitempty"`
 }
 
 // Arguments are what a call gives, already resolved by the thin I/O around
 // this package: inputs looked at, parameters as JSON or text.
 type Arguments struct {
 	Inputs map[string][]Input
-	Params map[string]any // JSON values; a string is also read as the parameter's type, for command lines
+	Params map[string]any          // JSON values; a string is also read as the parameter's type, for command lines
+	Makers map[string]*steps.Maker // what made inputs that are outputs of runs
 }
 
 // Plan is what one run will do: a compiled pipeline with its arguments bound
 // and checked. It is engine-neutral and deterministic.
 type Plan struct {
-	Compiled *Compiled              `json:"compiled"`
-	Inputs   map[string][]Input     `json:"inputs,omitempty"`
-	Params   map[string]steps.Value `json:"params,omitempty"` // every parameter that is set, defaults included
+	Compiled *Compiled               `json:"compiled"`
+	Inputs   map[string][]Input      `json:"inputs,omitempty"`
+	Params   map[string]steps.Value  `json:"params,omitempty"` // every parameter that is set, defaults included
+	Makers   map[string]*steps.Maker `json:"makers,omitempty"` // what made inputs that are outputs of runs, see [Input]; no part of what the plan does
 }

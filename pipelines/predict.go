@@ -48,7 +48,7 @@ func (p *Plan) Predict(finished func(step, implementation string) ([]steps.Spent
 				return nil, err
 			}
 		}
-		if len(cost.Points) == 0 && len(took) == 0 {
+		if !cost.Knows(took) {
 			continue
 		}
 		x := Prediction{Node: n.ID, Step: step.Name, Implementation: n.Implementation, Tasks: p.tasks(n.ID), By: cost.By, Source: cost.Source, times: cost.Times}
@@ -179,6 +179,15 @@ func (l *lengths) named(n *CompiledNode, name string) []int {
 	return nil
 }
 
+// given reports whether a parameter of a node is set.
+func (l *lengths) given(node, param string) bool {
+	if param == "" {
+		return false
+	}
+	_, set := l.plan.NodeParams(node)[param]
+	return set
+}
+
 func (l *lengths) of(e dag.Endpoint) []int {
 	if found, known := l.known[e]; known {
 		return found
@@ -192,7 +201,7 @@ func (l *lengths) of(e dag.Endpoint) []int {
 			}
 			found = append(found, in.Length)
 		}
-	} else if port := l.plan.Compiled.StepOf(e.Node).Output(e.Port); port.Length != "" {
+	} else if port := l.plan.Compiled.StepOf(e.Node).Output(e.Port); port.Length != "" && !l.given(e.Node, port.LengthUnless) {
 		found = l.named(l.plan.Compiled.Node(e.Node), port.Length)
 	}
 	l.known[e] = found
@@ -272,24 +281,47 @@ func joined(list []string) string {
 // to be done, and how long it takes at least when there is room for all of it
 // at once. Empty where that says no more than the predictions.
 func (p *Plan) Span(predicted []Prediction) string {
-	longest := map[string]float64{}
+	longest := map[string]steps.Estimate{}
 	total, known := 0.0, 0
+	sides := map[steps.Side]bool{}
 	for _, x := range predicted {
 		if x.Total == 0 {
 			continue
 		}
-		longest[x.Node], total, known = x.Seconds.Value, total+x.Total, known+1
+		longest[x.Node], total, known = x.Seconds, total+x.Total, known+1
+		sides[x.Seconds.Side] = true
 	}
 	if known == 0 || known == 1 && len(p.Compiled.Nodes) == 1 {
 		return ""
 	}
+	// How long it takes at least is only known of nodes that do not take at
+	// most so long.
 	least := 0.0
-	for _, node := range p.Compiled.Graph().CriticalPath(func(node string) float64 { return longest[node] }) {
-		least += longest[node]
+	sure := func(node string) float64 {
+		if e := longest[node]; e.Side != steps.AtMost {
+			return e.Value
+		}
+		return 0
+	}
+	for _, node := range p.Compiled.Graph().CriticalPath(sure) {
+		least += sure(node)
+	}
+	about := "about"
+	switch {
+	case sides[steps.AtMost] && sides[steps.AtLeast]:
+		about = "very roughly"
+	case sides[steps.AtMost]:
+		about = string(steps.AtMost)
+	case sides[steps.AtLeast]:
+		about = string(steps.AtLeast)
 	}
 	of := ""
 	if known < len(p.Compiled.Nodes) {
 		of = fmt.Sprintf(" for the %d of %d nodes of which it is known", known, len(p.Compiled.Nodes))
 	}
-	return fmt.Sprintf("In all about %s of work%s, and at least %s however much of it runs at once.", steps.SpanText(total), of, steps.SpanText(least))
+	text := fmt.Sprintf("In all %s %s of work%s", about, steps.SpanText(total), of)
+	if least > 0 {
+		text += fmt.Sprintf(", and at least %s however much of it runs at once", steps.SpanText(least))
+	}
+	return text + "."
 }

@@ -87,9 +87,9 @@ type Expected struct {
 const fewest = 3
 
 // Expect predicts what an attempt takes, from the table and what finished
-// attempts took. Those correct the table's seconds and main memory by the
-// median of how far it was off; where the table has no figure they make one.
-// The memory of a GPU goes by the table alone: what frameworks take of it says
+// attempts took: time and main memory where there are some of about the length
+// from these, elsewhere from the table, corrected by how far it was off. The
+// memory of a GPU goes by the table alone: what frameworks take of it says
 // little about what they need.
 func (c *Cost) Expect(w Work, finished []Spent) Expected {
 	seconds := column(c.Points, func(p CostPoint) float64 { return p.Seconds })
@@ -98,8 +98,12 @@ func (c *Cost) Expect(w Work, finished []Spent) Expected {
 
 	var e Expected
 	var n int
-	e.Seconds, n = refined(seconds, w.Length, samples(finished, func(s Spent) float64 { return s.Seconds / float64(max(s.Times, 1)) }))
+	alike, side := like(finished, w.Times)
+	e.Seconds, n = refined(seconds, w.Length, samples(alike, func(s Spent) float64 { return s.Seconds / float64(max(s.Times, 1)) }))
 	e.Seconds.Value *= float64(max(w.Times, 1))
+	if n > 0 && e.Seconds.Side == About {
+		e.Seconds.Side = side
+	}
 	e.Memory, e.Runs = refined(memory, w.Length, samples(finished, func(s Spent) float64 { return float64(s.Memory) }))
 	e.Runs = max(e.Runs, n)
 	e.GPUMemory = at(gpu, w.Length)
@@ -114,6 +118,9 @@ func (c *Cost) Expect(w Work, finished []Spent) Expected {
 	e.Beyond = longest > 0 && w.Length > longest
 	return e
 }
+
+// Knows reports whether there is anything to predict from.
+func (c *Cost) Knows(finished []Spent) bool { return len(c.Points) > 0 || len(finished) >= fewest }
 
 // Longest is the greatest length, up to most, that is not known to need more
 // than so many bytes on each GPU.
@@ -185,31 +192,78 @@ func at(table []sample, length int) Estimate {
 	return Estimate{Value: a.value * math.Pow(b.value/a.value, math.Log(n/a.length)/math.Log(b.length/a.length))}
 }
 
+// like are the finished attempts that did about as many of what the time is
+// proportional to as an attempt has to: the time of one is not the same of few,
+// among which the start of a program is shared. Where there are too few of
+// these, the nearest are taken, and the side says what that makes of the time.
+func like(finished []Spent, times int) ([]Spent, Side) {
+	const alike = 2 // within this factor
+	if times <= 0 {
+		return finished, About
+	}
+	off := func(s Spent) float64 { return math.Log(float64(max(s.Times, 1)) / float64(times)) }
+	sorted := slices.Clone(finished)
+	slices.SortStableFunc(sorted, func(a, b Spent) int { return cmp.Compare(math.Abs(off(a)), math.Abs(off(b))) })
+	n := 0
+	for n < len(sorted) && (n < fewest || math.Abs(off(sorted[n])) <= math.Log(alike)) {
+		n++
+	}
+	sorted = sorted[:n]
+	fewer, more := 0, 0
+	for _, s := range sorted {
+		if off(s) < -math.Log(alike) {
+			fewer++
+		} else if off(s) > math.Log(alike) {
+			more++
+		}
+	}
+	switch {
+	case 2*fewer > n:
+		return sorted, AtMost
+	case 2*more > n:
+		return sorted, AtLeast
+	}
+	return sorted, About
+}
+
 // refined reads a figure off a table that finished attempts correct, or off
-// what they took, and says how many they were.
+// what they took, and says how many they were. Where there are attempts, what
+// they took is believed before the table; beyond them the table goes on, by as
+// much more or less as they took than it says.
 func refined(table []sample, length int, took []sample) (Estimate, int) {
 	if len(took) < fewest {
 		return at(table, length), 0
 	}
-	if len(table) == 0 {
-		return at(gathered(took), length), len(took)
-	}
+	ratio := 1.0
 	var off []float64
 	for _, t := range took {
-		if e := at(table, int(t.length)); e.Side == About {
+		if e := at(table, int(t.length)); e.Value > 0 && e.Side == About {
 			off = append(off, t.value/e.Value)
 		}
 	}
-	e := at(table, length)
-	if len(off) < fewest { // none that the table speaks of
-		return e, 0
+	if len(off) >= fewest {
+		ratio = median(off)
 	}
-	e.Value *= median(off)
-	return e, len(off)
+	seen := gathered(took)
+	first, last := seen[0].length, seen[len(seen)-1].length
+	var all []sample
+	for _, s := range table {
+		if s.length < first {
+			all = append(all, sample{s.length, min(s.value*ratio, seen[0].value)})
+		}
+	}
+	all = append(all, seen...)
+	for _, s := range table {
+		if s.length > last { // what is longer takes no less
+			all = append(all, sample{s.length, max(s.value*ratio, all[len(all)-1].value)})
+		}
+	}
+	return at(all, length), len(took)
 }
 
 // gathered makes a table of single values: one point for those of about one
-// length, so that noise does not look like growth.
+// length, and of no fewer than make a prediction, so that noise does not look
+// like growth.
 func gathered(took []sample) []sample {
 	const alike = 1.5 // lengths within this factor
 	took = slices.Clone(took)
@@ -217,8 +271,11 @@ func gathered(took []sample) []sample {
 	var table []sample
 	for len(took) > 0 {
 		n := 1
-		for n < len(took) && took[n].length <= alike*took[0].length {
+		for n < len(took) && (n < fewest || took[n].length <= alike*took[0].length) {
 			n++
+		}
+		if len(took)-n < fewest { // the rest would be too few
+			n = len(took)
 		}
 		var lengths, values []float64
 		for _, t := range took[:n] {
@@ -227,6 +284,10 @@ func gathered(took []sample) []sample {
 		point := sample{median(lengths), median(values)}
 		if k := len(table); k > 0 { // what is longer takes no less
 			point.value = max(point.value, table[k-1].value)
+			if point.length <= table[k-1].length {
+				took = took[n:]
+				continue
+			}
 		}
 		table = append(table, point)
 		took = took[n:]

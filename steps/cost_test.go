@@ -38,9 +38,17 @@ func TestExpect(t *testing.T) {
 		{name: "longer", cost: foldings, work: steps.Work{Length: 1600}, seconds: steps.Estimate{Value: 256}, gpu: 32, beyond: true},
 		{name: "times", cost: foldings, work: steps.Work{Length: 400, Times: 5}, seconds: steps.Estimate{Value: 80}, gpu: 16},
 		{name: "corrected by the median", cost: foldings, work: steps.Work{Length: 400},
-			finished: slices.Concat(spent(200, 0, 8, 300, 3), spent(400, 0, 1000, 300, 1)), seconds: steps.Estimate{Value: 32}, gpu: 16, mib: 300, runs: 4},
+			finished: slices.Concat(spent(200, 0, 8, 300, 3), spent(400, 0, 1000, 300, 1)), seconds: steps.Estimate{Value: 32}, gpu: 16, mib: 600, runs: 4},
 		{name: "too few", cost: foldings, work: steps.Work{Length: 400}, finished: spent(200, 0, 8, 0, 2), seconds: steps.Estimate{Value: 16}, gpu: 16},
-		{name: "none that the table speaks of", cost: foldings, work: steps.Work{Length: 400}, finished: spent(10, 0, 8, 0, 9), seconds: steps.Estimate{Value: 16}, gpu: 16},
+		{name: "none that the table speaks of", cost: foldings, work: steps.Work{Length: 400}, finished: spent(10, 0, 8, 0, 9), seconds: steps.Estimate{Value: 16}, gpu: 16, runs: 9},
+		{name: "shorter than the table, as finished took", cost: foldings, work: steps.Work{Length: 10}, finished: spent(10, 0, 0.25, 0, 9), seconds: steps.Estimate{Value: 0.25}, gpu: 8, runs: 9},
+		{name: "between what finished and the table", cost: foldings, work: steps.Work{Length: 50}, finished: spent(25, 0, 0.25, 0, 9), seconds: steps.Estimate{Value: 0.5}, gpu: 8, runs: 9},
+		{name: "longer than a table of one, as finished took", cost: steps.Cost{By: "sequence", Points: foldings.Points[:1]}, work: steps.Work{Length: 200},
+			finished: spent(200, 0, 5, 0, 3), seconds: steps.Estimate{Value: 5}, gpu: 16, runs: 3},
+		{name: "of few, asked for many", cost: none, work: steps.Work{Length: 100, Times: 1000}, finished: slices.Concat(spent(100, 4, 1, 0, 5), spent(100, 8, 1, 0, 2)),
+			seconds: steps.Estimate{Value: 125, Side: steps.AtMost}, runs: 3},
+		{name: "of many, asked for few", cost: none, work: steps.Work{Length: 100, Times: 1}, finished: spent(100, 100, 50, 0, 3), seconds: steps.Estimate{Value: 0.5, Side: steps.AtLeast}, runs: 3},
+		{name: "of as many among others", cost: none, work: steps.Work{Length: 100, Times: 100}, finished: slices.Concat(spent(100, 1, 3, 0, 9), spent(100, 80, 80, 0, 3)), seconds: steps.Estimate{Value: 100}, runs: 3},
 		{name: "of finished alone", cost: none, work: steps.Work{Length: 200, Times: 2},
 			finished: slices.Concat(spent(100, 4, 4, 100, 2), spent(101, 4, 400, 100, 1), spent(400, 1, 16, 200, 3)), seconds: steps.Estimate{Value: 8}, mib: 141.4, runs: 6},
 		{name: "of one length", cost: none, work: steps.Work{Length: 300, Times: 1}, finished: spent(100, 1, 2, 0, 3), seconds: steps.Estimate{Value: 6, Side: steps.AtLeast}, runs: 3, beyond: true},
@@ -63,6 +71,13 @@ func TestExpect(t *testing.T) {
 				t.Errorf("%+v, want side %q, runs %d, beyond %v", e, c.seconds.Side, c.runs, c.beyond)
 			}
 		})
+	}
+}
+
+func TestKnows(t *testing.T) {
+	none := steps.Cost{By: "sequence"}
+	if none.Knows(make([]steps.Spent, 2)) || !none.Knows(make([]steps.Spent, 3)) || !foldings.Knows(nil) {
+		t.Error("it knows what it does not, or the other way round")
 	}
 }
 
@@ -125,6 +140,8 @@ implementations:
 		{"{by: extra}", "sequence", "extra may be left out"},
 		{"{by: weight}", "sequence", "The parameter weight is no integer"},
 		{"{by: sequence, times: sequence}", "sequence", `There is no integer parameter "sequence"`},
+		{"{by: sequence}", "{of: sequence, unless: modles}", `There is no parameter "modles". Did you mean "models"?`},
+		{"{by: sequence}", "{of: sequence}", `"unless" is missing`},
 		{"{by: sequence}", "all", "all carries many, so there is no one length"},
 		{"{by: sequence, points: [{length: 10, seconds: 1}]}", "sequence", "It does not say where its figures are from"},
 		{"{by: sequence, source: x, points: [{length: 10}]}", "sequence", "The point says nothing about its length"},

@@ -221,7 +221,14 @@ func decodeOutputs(n *definition.Node) []Port {
 			format.Problem(problem.Invalid, "Name the one that comes out.", "An output has exactly one format.")
 		}
 		p.Count = f.Get("count").Text()
-		p.Length = f.Get("length").Text()
+		length := f.Get("length")
+		if length.Shape() == definition.Mapping {
+			of := length.Fields()
+			p.Length, p.LengthUnless = of.Need("of").Text(), of.Need("unless").Text()
+			of.Done()
+		} else {
+			p.Length = length.Text()
+		}
 		f.Done()
 		ports = append(ports, p)
 	}
@@ -316,8 +323,22 @@ func checkCount(n *definition.Node, s *Step) {
 
 // checkLength checks what says how long an output's values are.
 func checkLength(n *definition.Node, s *Step) {
-	if n.Shape() == definition.Mapping {
-		decodeMeasure(n.Fields().Get("length"), s, true)
+	if n.Shape() != definition.Mapping {
+		return
+	}
+	length := n.Fields().Get("length")
+	if length.Shape() != definition.Mapping {
+		decodeMeasure(length, s, true)
+		return
+	}
+	of := length.Fields()
+	decodeMeasure(of.Get("of"), s, true)
+	if unless := of.Get("unless"); unless.Text() != "" && s.Param(unless.Text()) == nil {
+		var names []string
+		for i := range s.Params {
+			names = append(names, s.Params[i].Name)
+		}
+		unless.Problem(problem.UnknownName, problem.DidYouMean(unless.Text(), names), "There is no parameter %.60q.", unless.Text())
 	}
 }
 

@@ -17,6 +17,7 @@ type Records struct {
 	Each string // type of a record; it has the same format
 
 	begin *regexp.Regexp // lines that begin a record
+	skip  *regexp.Regexp // lines before the first that belong to none, such as comments; nil: only blank ones
 }
 
 // Records is how a format of a type holds values of another; nil: it does not.
@@ -41,26 +42,30 @@ func (t *Types) Holding(p *Port) []TypeFormat {
 	return out
 }
 
-// Cut cuts a file into its records. What stands before the first is dropped
-// when it is blank, else a record of its own, which no check will take.
+// Cut cuts a file into its records. Blank lines and comments before the first
+// are dropped; what else stands there is a record of its own, which no check
+// will take.
 func (r *Records) Cut(content []byte) [][]byte {
 	var parts [][]byte
-	start := 0
+	start, begun, idle := 0, false, true // idle: nothing but what belongs to no record
 	for at := 0; at < len(content); {
 		line := content[at:]
 		if end := bytes.IndexByte(line, '\n'); end >= 0 {
 			line = line[:end]
 		}
-		if r.begin.Match(bytes.TrimRight(line[:min(len(line), lineHead)], " \t\r")) {
-			if part := content[start:at]; len(bytes.TrimSpace(part)) > 0 {
-				parts = append(parts, part)
+		head := bytes.TrimRight(line[:min(len(line), lineHead)], " \t\r")
+		if r.begin.Match(head) {
+			if begun || !idle {
+				parts = append(parts, content[start:at])
 			}
-			start = at
+			start, begun = at, true
+		} else if len(bytes.TrimSpace(line)) > 0 && (r.skip == nil || !r.skip.Match(head)) {
+			idle = false
 		}
 		at += len(line) + 1
 	}
-	if part := content[start:]; len(bytes.TrimSpace(part)) > 0 {
-		parts = append(parts, part)
+	if begun || !idle {
+		parts = append(parts, content[start:])
 	}
 	return parts
 }
@@ -68,6 +73,9 @@ func (r *Records) Cut(content []byte) [][]byte {
 func decodeRecords(n *definition.Node) *Records {
 	f := n.Fields()
 	r := &Records{Each: f.Need("each").Text(), begin: regex(f.Need("begin"))}
+	if skip := f.Get("skip"); skip.Given() {
+		r.skip = regex(skip)
+	}
 	f.Done()
 	if r.begin == nil || r.Each == "" {
 		return nil

@@ -9,7 +9,7 @@ import (
 
 const recordTypes = `
 types:
-  bag: {title: Bag, formats: {txt: {title: Text, extensions: [txt], records: {begin: '^#', each: EACH}}}}
+  bag: {title: Bag, formats: {txt: {title: Text, extensions: [txt], records: {begin: '^#', skip: '^;', each: EACH}}}}
   thing: {title: Thing, is: bag}
 `
 
@@ -40,6 +40,7 @@ func TestRecords(t *testing.T) {
 		"#a\n1\n#b\n2":      "#a\n1\n|#b\n2",
 		"\n \n#a\n#b\n":     "#a\n|#b\n", // blank lines before the first are no record
 		"before\n#a\n":      "before\n|#a\n",
+		"; a comment\n#a\n; another\n#b\n": "#a\n; another\n|#b\n",
 		"":                  "",
 		"no record\n":       "no record\n",
 		"#a\n1\n\n\n#b  \n": "#a\n1\n\n\n|#b  \n",

@@ -77,19 +77,20 @@ func (s *Step) Implementation(name string) *Implementation {
 
 // Port is a named, typed input or output.
 type Port struct {
-	Name        string   `json:"name"`
-	Type        string   `json:"type"`              // semantic type: protein.structure
-	Formats     []string `json:"formats,omitempty"` // what an input accepts (empty: any of the type's); an output has exactly one
-	Description string   `json:"description,omitempty"`
-	Many        bool     `json:"many,omitempty"`       // carries a list of values
-	Optional    bool     `json:"optional,omitempty"`   // inputs: may be left unbound; outputs: may be absent
-	Inline      bool     `json:"inline,omitempty"`     // inputs: a small value may be given in the call itself
-	MaxLength   int      `json:"max_length,omitempty"` // inputs: most residues or records, as the type counts them; 0: no limit
-	MinItems    int      `json:"min_items,omitempty"`  // of a Many port; defaults to 1 when read from YAML
-	MaxItems    int      `json:"max_items,omitempty"`  // of a Many port; 0: no limit
-	Count       string   `json:"count,omitempty"`      // outputs: the integer parameter that says how many items come out
-	Length      string   `json:"length,omitempty"`     // outputs: the input that its values are as long as, or the integer parameter that says how long; for predictions only
-	Columns     []string `json:"columns,omitempty"`    // tables: the columns that must be there
+	Name         string   `json:"name"`
+	Type         string   `json:"type"`              // semantic type: protein.structure
+	Formats      []string `json:"formats,omitempty"` // what an input accepts (empty: any of the type's); an output has exactly one
+	Description  string   `json:"description,omitempty"`
+	Many         bool     `json:"many,omitempty"`          // carries a list of values
+	Optional     bool     `json:"optional,omitempty"`      // inputs: may be left unbound; outputs: may be absent
+	Inline       bool     `json:"inline,omitempty"`        // inputs: a small value may be given in the call itself
+	MaxLength    int      `json:"max_length,omitempty"`    // inputs: most residues or records, as the type counts them; 0: no limit
+	MinItems     int      `json:"min_items,omitempty"`     // of a Many port; defaults to 1 when read from YAML
+	MaxItems     int      `json:"max_items,omitempty"`     // of a Many port; 0: no limit
+	Count        string   `json:"count,omitempty"`         // outputs: the integer parameter that says how many items come out
+	Length       string   `json:"length,omitempty"`        // outputs: the input that its values are as long as, or the integer parameter that says how long; for predictions only
+	LengthUnless string   `json:"length_unless,omitempty"` // the parameter that, when given, makes Length say nothing
+	Columns      []string `json:"columns,omitempty"`       // tables: the columns that must be there
 
 	Pos problem.Pos `json:"-"`
 }

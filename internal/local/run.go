@@ -84,7 +84,7 @@ func newRun(job runs.Job, seq int64) *run {
 // pastOf is what the run's tasks are made from; root is where its folder lies.
 func (r *run) pastOf(root uris.URI, account *follow.Account) tasks.Past {
 	return tasks.Past{
-		RunID: string(r.job.ID), Root: root, Given: r.job.Plan.Inputs, Maker: tasks.Makers(r.job.Plan),
+		RunID: string(r.job.ID), Root: root, Given: r.job.Plan.Inputs, Makers: r.job.Plan.Makers, Maker: r.job.Plan.Maker,
 		Made:  func(t dag.Task) tasks.Made { return r.outputs[t] },
 		Cause: account.Cause,
 	}

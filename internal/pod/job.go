@@ -183,7 +183,7 @@ func (j *Job) Start(ctx context.Context) (Start, *steps.Failure) {
 	case trail.Skipped:
 		return Start{Skipped: j.history.cause(trail.Cause)}, nil
 	}
-	past := tasks.Past{RunID: j.Folder.RunID, Root: j.Root, Given: plan.Inputs, Maker: tasks.Makers(plan), Made: j.history.madeBy, Cause: j.history.cause}
+	past := tasks.Past{RunID: j.Folder.RunID, Root: j.Root, Given: plan.Inputs, Makers: plan.Makers, Maker: plan.Maker, Made: j.history.madeBy, Cause: j.history.cause}
 	sources := func(port string) []dag.Source { return trail.Sources[port] }
 	if trail.Starved {
 		f, first := past.Starved(&j.Node, sources)

@@ -19,7 +19,6 @@ import (
 	"github.com/ligase-bio/ligase/internal/tasks"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
-	"github.com/ligase-bio/ligase/steps/worker"
 	"github.com/ligase-bio/ligase/uris"
 )
 
@@ -289,7 +288,7 @@ outputs: {out: list.out}
 	// Of after/2 there is no trace: its pod never came up.
 	w.pod(at("list", "")).wants(t, 0, "")
 	var manifest struct {
-		MadeBy *worker.Maker `json:"made_by"`
+		MadeBy *steps.Maker `json:"made_by"`
 		Items  []struct {
 			Index  string
 			Path   string
@@ -306,7 +305,7 @@ outputs: {out: list.out}
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &worker.Maker{
+	want := &steps.Maker{
 		Node: "after", Step: "pass", Version: "1.0.0", Implementation: "shell",
 		Params:  map[string]steps.Value{"depth": three},
 		Metrics: []steps.Metric{{Name: "lines", Unit: "lines", Better: "higher", Description: "How many lines passed."}},

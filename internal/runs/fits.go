@@ -56,14 +56,11 @@ func (s *Service) fits(ctx context.Context, plan *pipelines.Plan) error {
 		if work.Length == 0 || !expected.GPUMemory.Exceeds(float64(largest.Memory)) {
 			continue
 		}
-		finished, err := s.store.Spent(ctx, step.Name, impl.Name, lately)
+		finished, err := s.store.LongestSpent(ctx, step.Name, impl.Name)
 		if err != nil {
 			return err
 		}
-		longest := impl.Cost.Longest(largest.Memory, work.Length-1)
-		for _, f := range finished {
-			longest = max(longest, f.Length)
-		}
+		longest := max(impl.Cost.Longest(largest.Memory, work.Length-1), finished)
 		if longest >= work.Length {
 			continue
 		}

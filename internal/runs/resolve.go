@@ -29,6 +29,7 @@ import (
 // resolution is what was found of a call's inputs.
 type resolution struct {
 	inputs   map[string][]pipelines.Input
+	makers   map[string]*steps.Maker // of inputs that are outputs of runs, see [pipelines.Input]
 	writes   []inlineValue
 	problems problem.Problems
 }
@@ -54,7 +55,7 @@ const (
 // far as they are known, so that binding finds what else is wrong.
 func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compiled, folder uris.RunFolder, given map[string][]InputValue) (*resolution, error) {
 	r := &resolution{inputs: map[string][]pipelines.Input{}}
-	group, ctx := errgroup.WithContext(ctx)
+	group, asking := errgroup.WithContext(ctx) // which ends with the group
 	group.SetLimit(looking)
 	results := map[string][]looked{}
 	names := slices.Sorted(maps.Keys(given))
@@ -73,15 +74,16 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 			case port == nil: // binding says that there is no such input
 				out.input = pipelines.Input{URI: v.URI}
 			case v.URI.IsZero():
-				s.inline(ctx, out, port, v, measured[name])
+				s.inline(asking, out, port, v, measured[name])
 			default:
-				group.Go(func() error { return s.object(ctx, out, tenant, port, v.URI, measured[name]) })
+				group.Go(func() error { return s.object(asking, out, tenant, port, v.URI, measured[name]) })
 			}
 		}
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	origins := s.newProvenance()
 	for _, name := range names {
 		port := inputPort(c, name)
 		many := port != nil && port.Many
@@ -104,10 +106,18 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 					part.input.URI = folder.Input(name, item, part.extension)
 					r.writes = append(r.writes, inlineValue{at: part.input.URI, content: part.content})
 				}
+				if many && part.committed {
+					if err := origins.of(ctx, &part.input); err != nil {
+						return nil, err
+					}
+				}
 				inputs = append(inputs, part.input)
 			}
 		}
 		r.inputs[name] = inputs
+	}
+	if len(origins.makers) > 0 {
+		r.makers = origins.makers
 	}
 	return r, nil
 }
@@ -124,6 +134,7 @@ type part struct {
 	input     pipelines.Input
 	content   []byte // to be written to the run's folder; nil: it lies in the store
 	extension string // of the file that the content becomes
+	committed bool   // by a run of ours
 }
 
 func (l *looked) all() []part {
@@ -176,7 +187,7 @@ func (s *Service) object(ctx context.Context, out *looked, tenant string, port *
 	case err != nil:
 		return err
 	case known != nil:
-		*in = *known
+		*in, out.committed = *known, true
 	default:
 		if out.problem, err = s.stranger(ctx, port, in); err != nil {
 			return err

@@ -23,7 +23,7 @@ func (s *Service) split(ctx context.Context, out *looked, port *steps.Port, name
 		if out.problem == nil && out.input.Type != "" {
 			return !types.Fits(out.input.Type, h.Type) || out.input.Format != h.Format
 		}
-		return ext != "" && !slices.Contains(types.FormatOf(h.Type, h.Format).Extensions, ext)
+		return ext != "" && s.tellsFormat(name) && !slices.Contains(types.FormatOf(h.Type, h.Format).Extensions, ext)
 	})
 	if len(holding) == 0 {
 		return false, nil
@@ -85,7 +85,7 @@ func (s *Service) take(ctx context.Context, out *looked, port *steps.Port, file 
 			out.problem.Message = strings.Replace(out.problem.Message, capital(quoted("record."+ext)), capital(origin), 1)
 			return
 		}
-		one.input.Origin, one.input.Split = origin, file
+		one.input.Origin, one.input.Split, one.input.Record = origin, file, i+1
 		out.parts = append(out.parts, one.part)
 	}
 }

@@ -28,6 +28,8 @@ func TestFilesOfManyValues(t *testing.T) {
 		"by URI":                     {whole},
 		"in the call":                {{Inline: []byte(one + two + three), Name: "all.faa"}},
 		"in the call without a name": {{Inline: []byte(one + two + three)}},
+		"behind a comment":           {{Inline: []byte("; made by hand\n\n" + one + two + three), Name: "all.fasta"}},
+		"by another name":            {{Inline: []byte(one + two + three), Name: "all.seqs"}},
 		"beside a single one":        {{Inline: []byte(one)}, {Inline: []byte(two + three)}},
 	} {
 		p, err := s.Plan(t.Context(), call("r", values...))
@@ -54,6 +56,13 @@ func TestFilesOfManyValues(t *testing.T) {
 	}
 	if says := p.Splits(); len(says) != 1 || says[0] != "sequences: `all.fasta` is split into its 3 records" {
 		t.Errorf("%q", says)
+	}
+	twice, err := s.Plan(t.Context(), call("r", whole, runs.InputValue{Inline: []byte(one + two), Name: "all.fasta"}, runs.InputValue{Inline: []byte(two + one), Name: "all.fasta"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(twice.Splits(), "; "); got != "sequences: `all.fasta` is split into its 3 records; sequences: `all.fasta` is split into its 2 records; sequences: `all.fasta` is split into its 2 records" {
+		t.Error(got)
 	}
 	for i, want := range []string{one, two + "\n", three} {
 		in := p.Inputs["sequences"][i]

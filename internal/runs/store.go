@@ -51,6 +51,10 @@ type Store interface {
 	// how much they had to do.
 	Spent(ctx context.Context, step, implementation string, limit int) ([]steps.Spent, error)
 
+	// LongestSpent is the greatest length that an attempt of an implementation
+	// has committed at; 0: none has.
+	LongestSpent(ctx context.Context, step, implementation string) (int, error)
+
 	// Apply records observations in order. It never moves a run or a task
 	// backward: a terminal state stays until Retry, and what is of an older
 	// generation, or of a run that is not there, is dropped. A run's terminal

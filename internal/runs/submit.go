@@ -202,7 +202,7 @@ func (s *Service) bind(ctx context.Context, req *SubmitRequest) (*bound, error) 
 	}
 	problems = append(problems, resolved.problems...)
 	b.writes = resolved.writes
-	b.plan, err = compiled.Bind(pipelines.Arguments{Inputs: resolved.inputs, Params: req.Params}, s.catalog.Types())
+	b.plan, err = compiled.Bind(pipelines.Arguments{Inputs: resolved.inputs, Params: req.Params, Makers: resolved.makers}, s.catalog.Types())
 	if err != nil {
 		ps := problem.Of(err)
 		if ps == nil {

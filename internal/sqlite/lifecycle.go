@@ -18,7 +18,7 @@ func notFound(id runs.ID) error { return fmt.Errorf("run %s: %w", id, problem.Er
 // Create records a run, its plan and the event that it was submitted.
 func (s *Store) Create(ctx context.Context, run runs.Run, plan *pipelines.Plan) (runs.Run, bool, error) {
 	// What costs time is made ready before the writer is asked.
-	args, err := json.Marshal(arguments{plan.Inputs, plan.Params})
+	args, err := json.Marshal(arguments{plan.Inputs, plan.Params, plan.Makers})
 	if err != nil {
 		return runs.Run{}, false, err
 	}

@@ -74,7 +74,7 @@ func (s *Store) Plan(ctx context.Context, id runs.ID) (*pipelines.Plan, error) {
 	if err := json.Unmarshal(args, &a); err != nil {
 		return nil, fmt.Errorf("the arguments of run %s: %w", id, err)
 	}
-	return &pipelines.Plan{Compiled: compiled, Inputs: a.Inputs, Params: a.Params}, nil
+	return &pipelines.Plan{Compiled: compiled, Inputs: a.Inputs, Params: a.Params, Makers: a.Makers}, nil
 }
 
 func (s *Store) readCompiled(ctx context.Context, id int64) (*pipelines.Compiled, error) {

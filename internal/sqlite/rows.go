@@ -122,6 +122,7 @@ func hashOf(u uris.URI) int64 {
 type arguments struct {
 	Inputs map[string][]pipelines.Input `json:"inputs,omitempty"`
 	Params map[string]steps.Value       `json:"params,omitempty"`
+	Makers map[string]*steps.Maker      `json:"makers,omitempty"`
 }
 
 func deflated(v any) ([]byte, error) {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 
 	"github.com/ligase-bio/ligase/steps"
@@ -39,4 +40,16 @@ func (s *Store) Spent(ctx context.Context, step, implementation string, limit in
 		return nil, s.failed(ctx, err)
 	}
 	return found, nil
+}
+
+// LongestSpent is the greatest length that an attempt has committed at.
+func (s *Store) LongestSpent(ctx context.Context, step, implementation string) (int, error) {
+	var longest sql.NullInt64
+	// A text: SQLite takes a blob for its own binary form of JSON.
+	err := s.reads.QueryRowContext(ctx, "SELECT max(json_extract(CAST(body AS TEXT), '$.length')) FROM spent WHERE step = ? AND implementation = ?",
+		step, implementation).Scan(&longest)
+	if err != nil {
+		return 0, s.failed(ctx, err)
+	}
+	return int(longest.Int64), nil
 }

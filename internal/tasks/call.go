@@ -18,6 +18,7 @@ type Call struct {
 	Root   uris.URI                     `json:"root,omitzero"`    // of the [uris.Layout]; zero: the store's first root that may be written
 	Inputs map[string][]pipelines.Input `json:"inputs,omitempty"`
 	Params map[string]steps.Value       `json:"params,omitempty"`
+	Makers map[string]*steps.Maker      `json:"makers,omitempty"` // see [pipelines.Plan]
 	// Lies is set when inputs and parameters are too large for an argument:
 	// the SHA-256, in hex, of the run folder's call.json, which holds them.
 	Lies string `json:"lies,omitempty"`
@@ -27,7 +28,7 @@ type Call struct {
 // plan back, but for the words and types of its inputs: those have been
 // checked against the catalog, which a pod does not have.
 func CallOf(plan *pipelines.Plan, runID string, root uris.URI) Call {
-	c := Call{RunID: runID, Root: root, Params: plan.Params}
+	c := Call{RunID: runID, Root: root, Params: plan.Params, Makers: plan.Makers}
 	for i := range plan.Compiled.Inputs {
 		port := &plan.Compiled.Inputs[i]
 		given := plan.Inputs[port.Name]
@@ -40,7 +41,7 @@ func CallOf(plan *pipelines.Plan, runID string, root uris.URI) Call {
 		// A list that may be empty must be there to be bound as one.
 		short := make([]pipelines.Input, len(given))
 		for k, in := range given {
-			short[k] = pipelines.Input{URI: in.URI, SHA256: in.SHA256, Size: in.Size, Format: in.Format}
+			short[k] = pipelines.Input{URI: in.URI, SHA256: in.SHA256, Size: in.Size, Format: in.Format, Metrics: in.Metrics, MadeBy: in.MadeBy}
 		}
 		c.Inputs[port.Name] = short
 	}
@@ -57,7 +58,7 @@ func (c Call) Bind(compiled *pipelines.Compiled) (*pipelines.Plan, error) {
 			Fix:     "Read call.json there.",
 		}}
 	}
-	a := pipelines.Arguments{Inputs: c.Inputs, Params: make(map[string]any, len(c.Params))}
+	a := pipelines.Arguments{Inputs: c.Inputs, Makers: c.Makers, Params: make(map[string]any, len(c.Params))}
 	for name, v := range c.Params {
 		a.Params[name] = v.Any()
 	}

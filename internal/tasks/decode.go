@@ -54,7 +54,7 @@ func (d *callDecoder) call(text string) (c Call) {
 	if !ok {
 		return c
 	}
-	known := []string{"run_id", "root", "inputs", "params", "lies"}
+	known := []string{"run_id", "root", "inputs", "params", "makers", "lies"}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		raw := fields[name]
 		switch name {
@@ -71,6 +71,8 @@ func (d *callDecoder) call(text string) (c Call) {
 			c.Inputs = d.inputs(raw)
 		case "params":
 			c.Params = d.params(raw)
+		case "makers":
+			c.Makers = d.makers(raw)
 		case "lies":
 			if c.Lies = d.text(name, raw); c.Lies != "" && !isDigest(c.Lies) {
 				d.add(name, problem.Invalid, "Leave it out.", "%.80q is not a SHA-256 in 64 hex digits.", c.Lies)
@@ -129,7 +131,7 @@ func (d *callDecoder) input(path string, raw json.RawMessage) (in pipelines.Inpu
 		return in
 	}
 	fields, _ := d.object(path, raw)
-	known := []string{"uri", "sha256", "size", "type", "format"}
+	known := []string{"uri", "sha256", "size", "type", "format", "metrics", "made_by"}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		at := path + "." + short(name)
 		switch value := fields[name]; name {
@@ -147,6 +149,12 @@ func (d *callDecoder) input(path string, raw json.RawMessage) (in pipelines.Inpu
 			in.Type = d.text(at, value)
 		case "format":
 			in.Format = d.text(at, value)
+		case "metrics":
+			if err := json.Unmarshal(value, &in.Metrics); err != nil {
+				d.add(at, problem.Invalid, "Leave them out when they are not known.", "%.40s is not numbers by their names.", value)
+			}
+		case "made_by":
+			in.MadeBy = d.text(at, value)
 		default:
 			d.add(at, problem.UnknownField, problem.DidYouMean(short(name), known), "An input has no %q.", short(name))
 		}
@@ -155,6 +163,23 @@ func (d *callDecoder) input(path string, raw json.RawMessage) (in pipelines.Inpu
 		d.add(path, problem.Missing, `Write {"uri": "s3://…"}, or just the URI.`, "The input has no URI.")
 	}
 	return in
+}
+
+// makers reads what made inputs.
+func (d *callDecoder) makers(raw json.RawMessage) map[string]*steps.Maker {
+	var out map[string]*steps.Maker
+	strict := json.NewDecoder(bytes.NewReader(raw))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&out); err != nil {
+		d.add("makers", problem.Invalid, "Leave them out: they only say what made the inputs.", "They cannot be read: %v.", err)
+		return nil
+	}
+	for name, m := range out {
+		if m == nil {
+			d.add("makers."+short(name), problem.Invalid, "Leave it out.", "It says nothing.")
+		}
+	}
+	return out
 }
 
 func (d *callDecoder) params(raw json.RawMessage) map[string]steps.Value {

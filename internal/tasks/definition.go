@@ -174,7 +174,7 @@ func SameInterface(a, b *steps.Step) bool {
 }
 
 // bareStep is a step without words for people, but for those about metrics:
-// they go with the numbers to whoever gathers them, see [worker.Maker].
+// they go with the numbers to whoever gathers them, see [steps.Maker].
 func bareStep(s *steps.Step) *steps.Step {
 	bare := *s
 	bare.Description, bare.Duration = "", ""

@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/pipelines"
@@ -93,28 +95,16 @@ func Given(plan *pipelines.Plan) map[string]int {
 	return given
 }
 
-// Makers says of the nodes of a plan what they are: which step, by which
-// implementation, with which parameters.
-func Makers(plan *pipelines.Plan) func(node string) *worker.Maker {
-	return func(node string) *worker.Maker {
-		n, step := plan.Compiled.Node(node), plan.Compiled.StepOf(node)
-		if n == nil || step == nil {
-			return nil
-		}
-		return &worker.Maker{
-			Node: node, Step: step.Name, Version: step.Version, Implementation: n.Implementation,
-			Params: plan.NodeParams(node), Metrics: step.Metrics, Keep: plan.NodeKeep(node),
-		}
-	}
-}
-
 // Past is what is known of a run when one of its tasks is about to start.
 type Past struct {
 	RunID string
 	Root  uris.URI // of the [uris.Layout]
 	Given map[string][]pipelines.Input
-	// Maker says what a node is, to those that gather what it gave; see [Makers].
-	Maker func(node string) *worker.Maker
+	// Makers are what made those that runs made; see [pipelines.Input].
+	Makers map[string]*steps.Maker
+	// Maker says what a node is, to those that gather what it gave; see
+	// [pipelines.Plan.Maker].
+	Maker func(node string) *steps.Maker
 	// Made is what a committed task gave.
 	Made func(dag.Task) Made
 	// Cause is why a task failed, or what it gave was filtered; nil when that is
@@ -169,8 +159,12 @@ func (p *Past) Task(n *Node, index uris.Index, attempt int, sources func(port st
 				in.Items = append(in.Items, item)
 			}
 		}
-		if port.Many && len(list) > 0 && list[0].From.Node != "" {
+		switch {
+		case !port.Many || len(list) == 0:
+		case list[0].From.Node != "":
 			in.MadeBy = p.Maker(list[0].From.Node) // all are of one wire
+		default:
+			madeByOne(&in)
 		}
 		if !port.Many && len(in.Items) == 0 {
 			if port.Optional {
@@ -184,6 +178,36 @@ func (p *Past) Task(n *Node, index uris.Index, attempt int, sources func(port st
 		w.Inputs = append(w.Inputs, in)
 	}
 	return w, nil
+}
+
+// madeByOne says once of an input what all its items say: that one tool made
+// them. Of parameters and thresholds only those are said that were the same.
+func madeByOne(in *worker.Input) {
+	var one *steps.Maker
+	for i := range in.Items {
+		m := in.Items[i].MadeBy
+		switch {
+		case m == nil:
+			return
+		case one == nil:
+			copied := *m
+			one = &copied
+		case one.Node != m.Node || one.Step != m.Step || one.Version != m.Version || one.Implementation != m.Implementation:
+			return
+		}
+		if !reflect.DeepEqual(one.Params, m.Params) {
+			same := maps.Clone(one.Params)
+			maps.DeleteFunc(same, func(name string, v steps.Value) bool { return !reflect.DeepEqual(v, m.Params[name]) })
+			one.Params = same
+		}
+		if !reflect.DeepEqual(one.Keep, m.Keep) {
+			one.Keep = nil
+		}
+	}
+	in.MadeBy = one
+	for i := range in.Items {
+		in.Items[i].MadeBy = nil
+	}
 }
 
 // item is the value of a source; false when it is an optional one that was not
@@ -209,7 +233,9 @@ func (p *Past) item(s dag.Source) (worker.Item, bool) {
 			return worker.Item{}, false
 		}
 		in := given[at]
-		return worker.Item{Index: s.Index, URI: in.URI, Size: in.Size, SHA256: in.SHA256, Format: in.Format}, true
+		return worker.Item{
+			Index: s.Index, URI: in.URI, Size: in.Size, SHA256: in.SHA256, Format: in.Format, Metrics: in.Metrics, MadeBy: p.Makers[in.MadeBy],
+		}, true
 	}
 	item, there := p.made(s.From, s.Task, at)
 	item.Index = s.Index

@@ -293,6 +293,13 @@ func (a *attempt) runCommand(ctx context.Context, l launch) *steps.Failure {
 		<-looked // it must not take the next command for this one
 	}
 	w.disk.remove(a)
+	if diskLimit > 0 && a.ending.cause == notStopped {
+		// It may have written all of it between two looks.
+		if written := writtenBelow(a.folder); written > diskLimit {
+			a.written.Store(written)
+			a.ending.cause = stoppedByDisk
+		}
+	}
 	a.noting.Lock()
 	a.over = true
 	a.noting.Unlock()

@@ -33,6 +33,16 @@ func TestDiskLimit(t *testing.T) {
 			}
 		})
 	}
+	// Whether a command is faster than the watch must make no difference.
+	t.Run("at once", func(t *testing.T) {
+		t.Parallel()
+		l := newLab(t, nil)
+		task := l.task(`head -c 20000000 /dev/zero >f; echo x >o.txt`)
+		task.Implementation.Resources.Disk = 10 << 20
+		task.Outputs = []steps.Port{note("o")}
+		task.Implementation.Collect = map[string]string{"o": "o.txt"}
+		l.wants(task, steps.FailDisk, "more than the 10 MiB of disk that its implementation asks for")
+	})
 	t.Run("within", func(t *testing.T) {
 		t.Parallel()
 		l := newLab(t, nil)

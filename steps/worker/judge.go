@@ -25,8 +25,12 @@ func (a *attempt) judge(ctx context.Context) *steps.Failure {
 		f = fail(steps.FailOOM, "%s had %s of memory, more than the %s that its implementation asks for, and was ended.",
 			noun, mebibytes(a.overMemory.Load()), mebibytes(a.memoryLimit))
 	case e.cause == stoppedByDisk:
-		f = fail(steps.FailDisk, "%s had written %s, more than the %s of disk that its implementation asks for, and was ended.",
-			noun, mebibytes(a.written.Load()), mebibytes(a.task.Implementation.Resources.Disk))
+		ended := ", and was ended"
+		if e.exit == 0 { // it was faster than anybody looked
+			ended = ""
+		}
+		f = fail(steps.FailDisk, "%s had written %s, more than the %s of disk that its implementation asks for%s.",
+			noun, mebibytes(a.written.Load()), mebibytes(a.task.Implementation.Resources.Disk), ended)
 	case e.cause == stoppedByFullDisk:
 		f = fail(steps.FailDisk, "%s was ended before the disk was full: it had written %s, and %s were left.",
 			noun, mebibytes(a.written.Load()), mebibytes(a.diskFree.Load()))

@@ -246,7 +246,7 @@ func headOf(path string) (head []byte, whole bool, err error) {
 func writeManifest(path string, input *Input, names []string) error {
 	m := Manifest{Port: input.Port.Name, MadeBy: input.MadeBy, Items: make([]ManifestItem, 0, len(input.Items))}
 	for k, item := range input.Items {
-		entry := ManifestItem{Index: item.Index, Path: names[k], Metrics: item.Metrics, Failed: item.Failed}
+		entry := ManifestItem{Index: item.Index, Path: names[k], Metrics: item.Metrics, MadeBy: item.MadeBy, Failed: item.Failed}
 		if !item.URI.IsZero() {
 			entry.URI = item.URI.String()
 		}

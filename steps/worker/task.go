@@ -26,21 +26,9 @@ type Task struct {
 
 // Input is what one input port is given.
 type Input struct {
-	Port   steps.Port `json:"port"`
-	Items  []Item     `json:"items"`             // exactly one unless Port.Many; in index order
-	MadeBy *Maker     `json:"made_by,omitempty"` // of a port that takes many; nil when no node of the run made them
-}
-
-// Maker is what made the values of an input: numbers that come with them mean
-// something only to those who know whose they are.
-type Maker struct {
-	Node           string                 `json:"node"`
-	Step           string                 `json:"step"`
-	Version        string                 `json:"version"`
-	Implementation string                 `json:"implementation"`
-	Params         map[string]steps.Value `json:"params,omitempty"`  // those that are set, defaults included
-	Metrics        []steps.Metric         `json:"metrics,omitempty"` // what the step measures
-	Keep           []steps.Threshold      `json:"keep,omitempty"`    // what stays of what it gives
+	Port   steps.Port   `json:"port"`
+	Items  []Item       `json:"items"`             // exactly one unless Port.Many; in index order
+	MadeBy *steps.Maker `json:"made_by,omitempty"` // of a port that takes many: what made all of them; nil when that is not known or not one
 }
 
 // Item is one value of an input port. One that failed or was filtered upstream
@@ -53,6 +41,7 @@ type Item struct {
 	SHA256  string             `json:"sha256,omitempty"` // verified while staging when known
 	Format  string             `json:"format,omitempty"` // empty: the port's
 	Metrics map[string]float64 `json:"metrics,omitempty"`
+	MadeBy  *steps.Maker       `json:"made_by,omitempty"` // where it is not the input's
 	Failed  *ItemFailure       `json:"failed,omitempty"`
 }
 
@@ -73,7 +62,7 @@ func FilteredAt(node string, f *steps.Filtered) *ItemFailure {
 // port in index order, with those that failed.
 type Manifest struct {
 	Port   string         `json:"port"`
-	MadeBy *Maker         `json:"made_by,omitempty"` // the node that gave them; absent when they were given in the call
+	MadeBy *steps.Maker   `json:"made_by,omitempty"` // what gave all of them; absent when that is not known, or not one
 	Items  []ManifestItem `json:"items"`
 }
 
@@ -83,6 +72,7 @@ type ManifestItem struct {
 	Path    string             `json:"path,omitempty"` // absolute path of the staged file; empty when it failed or was filtered
 	URI     string             `json:"uri,omitempty"`  // empty when there is no such object; what was filtered has one
 	Metrics map[string]float64 `json:"metrics,omitempty"`
+	MadeBy  *steps.Maker       `json:"made_by,omitempty"` // where it is not the port's
 	Failed  *ItemFailure       `json:"failed,omitempty"`
 }
 

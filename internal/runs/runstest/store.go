@@ -384,6 +384,11 @@ func testSpent(t *testing.T, s *storeTest) {
 	}
 	s.apply(t, took(a, "n1", "main", 10), took(a, "n2", "other", 20), took(b, "n1", "main", 30), took(b, "n2", "main", 0))
 	s.apply(t, took(a, "n1", "main", 10), took(a, "n3", "main", 40)) // the first is no news
+	for implementation, want := range map[string]int{"main": 40, "other": 20, "none": 0} {
+		if longest, err := s.LongestSpent(t.Context(), "fold", implementation); err != nil || longest != want {
+			t.Errorf("the longest of %s: %d %v, want %d", implementation, longest, err, want)
+		}
+	}
 	for _, c := range []struct {
 		implementation string
 		limit          int
