@@ -37,13 +37,13 @@ func TestRecords(t *testing.T) {
 		t.Errorf("%v", h)
 	}
 	for content, want := range map[string]string{
-		"#a\n1\n#b\n2":      "#a\n1\n|#b\n2",
-		"\n \n#a\n#b\n":     "#a\n|#b\n", // blank lines before the first are no record
-		"before\n#a\n":      "before\n|#a\n",
+		"#a\n1\n#b\n2":                     "#a\n1\n|#b\n2",
+		"\n \n#a\n#b\n":                    "#a\n|#b\n", // blank lines before the first are no record
+		"before\n#a\n":                     "before\n|#a\n",
 		"; a comment\n#a\n; another\n#b\n": "#a\n; another\n|#b\n",
-		"":                  "",
-		"no record\n":       "no record\n",
-		"#a\n1\n\n\n#b  \n": "#a\n1\n\n\n|#b  \n",
+		"":                                 "",
+		"no record\n":                      "no record\n",
+		"#a\n1\n\n\n#b  \n":                "#a\n1\n\n\n|#b  \n",
 	} {
 		var parts []string
 		for _, p := range types.Records("bag", "txt").Cut([]byte(content)) {

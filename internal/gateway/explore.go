@@ -93,10 +93,10 @@ func (g *Gateway) planRun(ctx context.Context, c *call) (reply, error) {
 	switch {
 	case err != nil:
 		if problem.Of(planErr) != nil {
-			err = append(problem.Of(err), elsewhere(d, problem.Of(planErr), problem.Of(err))...).Err()
+			err = append(problem.Of(err), elsewhere(d, args, problem.Of(planErr), problem.Of(err))...).Err()
 		}
 	case problem.Of(planErr) != nil:
-		err = elsewhere(d, problem.Of(planErr), nil).Err()
+		err = elsewhere(d, args, problem.Of(planErr), nil).Err()
 	case planErr != nil:
 		return nil, planErr
 	}

@@ -49,7 +49,7 @@ func TestBadArguments(t *testing.T) {
 		"an unknown tool":      {"describe_tool", map[string]any{"name": "fald"}, []string{`no step or pipeline "fald"`}},
 		"an unknown type":      {"find_tools", map[string]any{"want": "test.tex"}, []string{"test.text"}},
 		"deep arguments":       {"plan_run", map[string]any{"tool": "say", "arguments": "not an object"}, []string{"arguments"}},
-		"a type that does not": {"submit_number", map[string]any{"in": "not a number"}, []string{"in"}},
+		"a type that does not": {"submit_number", map[string]any{"in": "not a number"}, []string{"- in: ", `submit_number({"in_uri":"<URI of a test.number>"})`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := *s

@@ -386,7 +386,7 @@ func (g *Gateway) start(ctx context.Context, c *call, d *catalog.Tool, args *arg
 	if err != nil {
 		// What else is wrong is told as well.
 		if _, more := g.service.Plan(ctx, req); problem.Of(more) != nil {
-			err = append(problem.Of(err), elsewhere(d, problem.Of(more), problem.Of(err))...).Err()
+			err = append(problem.Of(err), elsewhere(d, args, problem.Of(more), problem.Of(err))...).Err()
 		}
 		return runs.Run{}, false, g.fixable(d, args, err)
 	}
@@ -398,7 +398,7 @@ func (g *Gateway) start(ctx context.Context, c *call, d *catalog.Tool, args *arg
 	}
 	s, err := g.service.Submit(ctx, req)
 	if ps := problem.Of(err); ps != nil {
-		return runs.Run{}, false, g.fixable(d, args, elsewhere(d, ps, nil).Err())
+		return runs.Run{}, false, g.fixable(d, args, elsewhere(d, args, ps, nil).Err())
 	}
 	if err != nil {
 		again := maps.Clone(args.values)
@@ -410,7 +410,7 @@ func (g *Gateway) start(ctx context.Context, c *call, d *catalog.Tool, args *arg
 
 // elsewhere are problems that the service found, at the arguments that a
 // caller knows; without those at places that have been complained of.
-func elsewhere(d *catalog.Tool, found, told problem.Problems) problem.Problems {
+func elsewhere(d *catalog.Tool, args *arguments, found, told problem.Problems) problem.Problems {
 	at := map[string]bool{}
 	for _, p := range told {
 		at[strings.TrimSuffix(strings.TrimSuffix(p.Path, "_uris"), "_uri")] = true
@@ -422,7 +422,7 @@ func elsewhere(d *catalog.Tool, found, told problem.Problems) problem.Problems {
 		if at[name] {
 			continue
 		}
-		if port := steps.FindPort(d.Inputs, name); port != nil {
+		if port := steps.FindPort(d.Inputs, name); port != nil && !(port.Inline && args.values[name] != nil) {
 			p.Path = steps.URIArgument(*port)
 			if rest != "" {
 				p.Path += "[" + rest

@@ -387,6 +387,25 @@ func (s *sites) writeCIF(w io.Writer) error {
 		insert string
 		name   string
 	}
+	// What has a backbone is a residue of the chain also where it is modified
+	// and so stands as HETATM: selenomethionine.
+	type where struct {
+		chain string
+		residue
+	}
+	backbone := map[where]map[string]bool{}
+	for i := range s.atoms {
+		if a := &s.atoms[i]; a.het && (a.name == "N" || a.name == "CA" || a.name == "C") {
+			at := where{a.chain, residue{a.number, a.insert, a.residue}}
+			if backbone[at] == nil {
+				backbone[at] = map[string]bool{}
+			}
+			backbone[at][a.name] = true
+		}
+	}
+	polymer := func(a *site) bool {
+		return !a.het || len(backbone[where{a.chain, residue{a.number, a.insert, a.residue}}]) == 3
+	}
 	chains, sequence := []string{}, map[string][]residue{}
 	place := make([]int, len(s.atoms)) // the residue's number in its polymer
 	for i := range s.atoms {
@@ -399,7 +418,7 @@ func (s *sites) writeCIF(w io.Writer) error {
 			chains = append(chains, a.chain)
 		}
 		here := residue{a.number, a.insert, a.residue}
-		if !a.het && (len(list) == 0 || list[len(list)-1] != here) {
+		if polymer(a) && (len(list) == 0 || list[len(list)-1] != here) {
 			list = append(list, here)
 		}
 		sequence[a.chain] = list
@@ -430,7 +449,7 @@ func (s *sites) writeCIF(w io.Writer) error {
 			clear(last)
 		}
 		here := residue{a.number, a.insert, a.residue}
-		if !a.het && (count[a.chain] == 0 || last[a.chain] != here) {
+		if polymer(a) && (count[a.chain] == 0 || last[a.chain] != here) {
 			count[a.chain]++
 			last[a.chain] = here
 		}
@@ -466,7 +485,10 @@ func (s *sites) writeCIF(w io.Writer) error {
 		a := &s.atoms[i]
 		group, seq := "ATOM", strconv.Itoa(place[i])
 		if a.het {
-			group, seq = "HETATM", "."
+			group = "HETATM"
+		}
+		if !polymer(a) {
+			seq = "."
 		}
 		fmt.Fprintf(out, "%s %d %s %s %s %s %s %d %s %s %.3f %.3f %.3f %.2f %.2f %s %d %s %d\n",
 			group, i+1, cifWord(a.element), cifWord(a.name), orDot(a.alt), cifWord(a.residue), cifWord(a.chain), entity[a.chain], seq,

@@ -230,6 +230,27 @@ func TestNamesThatAreFree(t *testing.T) {
 	}
 }
 
+// A modified residue stands as HETATM and is one of its chain all the same; what
+// has no backbone is not.
+func TestModifiedResidues(t *testing.T) {
+	atom := func(record, name, residue string, number int, x float64) string {
+		return fmt.Sprintf("%-6s    1  %-3s %s A%4d    %8.3f   6.134  -6.504  1.00 10.00           %.1s", record, name, residue, number, x, name)
+	}
+	var lines []string
+	for i, r := range []struct{ record, name string }{{"HETATM", "MSE"}, {"ATOM", "GLN"}} {
+		for k, name := range []string{"N", "CA", "C"} {
+			lines = append(lines, atom(r.record, name, r.name, i+1, float64(10*i+k)))
+		}
+	}
+	lines = append(lines, atom("HETATM", "C1", "LIG", 900, 50), "")
+	cif, _ := toCIF(t, strings.Join(lines, "\n"))
+	for _, want := range []string{"\n1 1 MSE\n1 2 GLN\n", "HETATM 2 C CA . MSE A 1 1 ", "ATOM 5 C CA . GLN A 1 2 ", " C1 . LIG A 1 . "} {
+		if !strings.Contains(cif, want) {
+			t.Errorf("there is no %q in\n%s", want, cif)
+		}
+	}
+}
+
 func FuzzConvertMMCIF(f *testing.F) {
 	f.Add(smallCIF)
 	f.Add("data_x\nloop_\n_atom_site.id\n_atom_site.Cartn_x\n1 2\n")
