@@ -107,3 +107,24 @@ func load(t testing.TB, folders ...fs.FS) *shelf {
 }
 
 func testShelf(t testing.TB) *shelf { return load(t, os.DirFS("testdata/catalog")) }
+
+// with adds a step to the shelf.
+func (s *shelf) with(t testing.TB, definition string) *shelf {
+	t.Helper()
+	step, problems := steps.ParseStep("step.yaml", []byte(definition))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	s.steps[step.Name] = step
+	return s
+}
+
+// parsed reads a pipeline.
+func parsed(t testing.TB, definition string) *pipelines.Pipeline {
+	t.Helper()
+	p, problems := pipelines.Parse("pipeline.yaml", []byte(definition))
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

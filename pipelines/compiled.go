@@ -70,6 +70,7 @@ func (c *Compiled) finish() {
 		}
 		return sum(data)
 	})
+	c.measured = sync.OnceValue(c.findMeasured)
 	type setting struct {
 		step, implementation, param, from string
 	}

@@ -150,8 +150,7 @@ func TestKeepNothing(t *testing.T) {
 // A bound on what the chosen implementation does not measure is refused before
 // its tasks fail of it, one after another.
 func TestKeepUnmeasured(t *testing.T) {
-	s := testShelf(t)
-	step, problems := steps.ParseStep("two.yaml", []byte(`
+	s := testShelf(t).with(t, `
 name: two
 version: 1.0.0
 title: Two predictors
@@ -162,12 +161,8 @@ metrics: {ours: {by: first}, theirs: {by: second}, size: {}}
 implementations:
   first: {command: [tool, $(inputs.structure)], collect: {out: out.pdb}}
   second: {command: [tool, $(inputs.structure)], collect: {out: out.pdb}}
-`))
-	if err := problems.Err(); err != nil {
-		t.Fatal(err)
-	}
-	s.steps["two"] = step
-	p, problems := pipelines.Parse("p.yaml", []byte(`
+`)
+	p := parsed(t, `
 name: p
 version: 1.0.0
 title: A pipeline
@@ -176,10 +171,7 @@ inputs: {structure: {type: protein.structure}}
 params: {ours: {type: number, optional: true}, theirs: {type: number, optional: true}}
 nodes: {n: {step: two, with: {structure: $inputs.structure}, keep: {ours: {min: $params.ours}, theirs: {max: $params.theirs}, size: {min: 1}}}}
 outputs: {out: n.out}
-`))
-	if err := problems.Err(); err != nil {
-		t.Fatal(err)
-	}
+`)
 	for _, c := range []struct {
 		implementation string
 		params         map[string]any

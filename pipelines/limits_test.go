@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/ligase-bio/ligase/pipelines"
-	"github.com/ligase-bio/ligase/steps"
 )
 
 // narrowStep takes sequences of 2000 and lengths of 600, but by its baseline.
@@ -30,12 +29,8 @@ implementations:
 // Where an implementation takes less than its step, a call that chooses it is
 // told before anything runs, and one that chooses another is not.
 func TestLimitsOfImplementations(t *testing.T) {
-	s := testShelf(t)
-	narrow, problems := steps.ParseStep("narrow.yaml", []byte(narrowStep))
-	if err := problems.Err(); err != nil {
-		t.Fatal(err)
-	}
-	s.steps["narrow"] = narrow
+	s := testShelf(t).with(t, narrowStep)
+	narrow := s.steps["narrow"]
 	pipeline := func(params, length string) (*pipelines.Pipeline, error) {
 		p, problems := pipelines.Parse("p.yaml", []byte(`
 name: p

@@ -24,9 +24,10 @@ type Compiled struct {
 	// for is what it is.
 	Chosen map[string]string `json:"chosen,omitempty"`
 
-	graph  *dag.Graph
-	digest func() string
-	limits map[string][]limit // by parameter: the nodes' parameters that it sets
+	graph    *dag.Graph
+	digest   func() string
+	measured func() map[string]bool // see Measured
+	limits   map[string][]limit     // by parameter: the nodes' parameters that it sets
 }
 
 // CompiledOutput is a port of the whole.

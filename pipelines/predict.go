@@ -55,8 +55,12 @@ func (p *Plan) Predict(finished func(step, implementation string) ([]steps.Spent
 		all := lengths.named(n, cost.By)
 		if x.Work = lengths.work(n, cost); x.Length > 0 {
 			x.Expected = cost.Expect(x.Work, took)
+			seconds := map[int]float64{x.Length: x.Seconds.Value} // many values may have one length
 			for _, l := range all {
-				x.Total += cost.Expect(steps.Work{Length: l, Times: x.Times}, took).Seconds.Value / float64(len(all))
+				if _, known := seconds[l]; !known {
+					seconds[l] = cost.Expect(steps.Work{Length: l, Times: x.Times}, took).Seconds.Value
+				}
+				x.Total += seconds[l] / float64(len(all))
 			}
 			x.Total *= float64(x.Tasks)
 		}
@@ -80,8 +84,11 @@ func over(impl *steps.Implementation, e steps.Expected) string {
 	return ""
 }
 
-// Measured are the inputs of the whole whose lengths predictions go by.
-func (c *Compiled) Measured() map[string]bool {
+// Measured reports whether predictions go by the length of an input of the
+// whole.
+func (c *Compiled) Measured(input string) bool { return c.measured()[input] }
+
+func (c *Compiled) findMeasured() map[string]bool {
 	found := map[string]bool{}
 	seen := map[dag.Endpoint]bool{}
 	var follow func(n *CompiledNode, port string)
@@ -142,14 +149,8 @@ type lengths struct {
 	known map[dag.Endpoint][]int
 }
 
-// Work is what the longest task of a node has to do, as its implementation's
+// work is what the longest task of a node has to do, as its implementation's
 // cost counts it; a length of 0 is not known before the run.
-func (p *Plan) Work(node string) steps.Work {
-	n := p.Compiled.Node(node)
-	l := lengths{plan: p, known: map[dag.Endpoint][]int{}}
-	return l.work(n, p.Compiled.Steps[n.Step].Implementation(n.Implementation).Cost)
-}
-
 func (l *lengths) work(n *CompiledNode, cost *steps.Cost) steps.Work {
 	var w steps.Work
 	if all := l.named(n, cost.By); len(all) > 0 {

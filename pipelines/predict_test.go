@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/ligase-bio/ligase/pipelines"
-	"github.com/ligase-bio/ligase/steps"
 	"github.com/ligase-bio/ligase/uris"
 )
 
@@ -30,13 +29,8 @@ implementations:
 // Lengths and counts follow the wires as far as steps say; where they do not,
 // it is said that they are not known.
 func TestPredictThroughNodes(t *testing.T) {
-	s := testShelf(t)
-	step, problems := steps.ParseStep("predict.yaml", []byte(foldStep))
-	if err := problems.Err(); err != nil {
-		t.Fatal(err)
-	}
-	s.steps["predict"] = step
-	p, problems := pipelines.Parse("p.yaml", []byte(`
+	s := testShelf(t).with(t, foldStep)
+	p := parsed(t, `
 name: p
 version: 1.0.0
 title: A pipeline
@@ -48,16 +42,13 @@ nodes:
   again: {step: predict, each: {sequence: first.pieces}}
   cut: {step: predict, each: {sequence: first.cut}}
 outputs: {out: again.structure, other: cut.structure}
-`))
-	if err := problems.Err(); err != nil {
-		t.Fatal(err)
-	}
+`)
 	c, err := pipelines.Compile(p, s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := c.Measured(); len(m) != 1 || !m["sequences"] {
-		t.Errorf("measured: %v", m)
+	if !c.Measured("sequences") || c.Measured("first") {
+		t.Error("what is measured is another input")
 	}
 	input := func(name string, length int) pipelines.Input {
 		return pipelines.Input{URI: uris.MustParse("mem://b/" + name), Type: "protein.sequence", Format: "fasta", Length: length}

@@ -83,8 +83,8 @@ func decodeRecords(n *definition.Node) *Records {
 	return r
 }
 
-// checkRecords reports records of a type that there is not, or that has not the
-// format.
+// checkRecords reports records of a type that there is not, and a type of which
+// the records would be itself.
 func (b *latticeBuilder) checkRecords(t *Type) {
 	for i := range t.Formats {
 		f := &t.Formats[i]
@@ -96,7 +96,7 @@ func (b *latticeBuilder) checkRecords(t *Type) {
 		switch {
 		case each == nil:
 			b.problems.Addf(f.pos, path, problem.UnknownName, problem.DidYouMean(f.records.Each, slices.Sorted(maps.Keys(b.given))), "There is no type %.60q.", f.records.Each)
-		case each == t || each.Name == t.Name:
+		case each.Name == t.Name:
 			b.problems.Addf(f.pos, path, problem.Invalid, "Name the type of one of them.", "A record of %s would be one itself.", t.Name)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ligase-bio/ligase/internal/mol"
 	"github.com/ligase-bio/ligase/internal/tool"
 )
 
@@ -13,29 +12,24 @@ import (
 // scripts/fold.py), which joins chains by ':' and calls its files like the
 // header.
 func esmfoldPrepare() *action {
-	return &action{needs: []string{"sequence", "out"}, run: func(c *call) error {
-		s, err := readSequence(c, c.path("sequence"))
-		if err != nil {
-			return err
-		}
-		if err := refuseUnknown(s); err != nil {
-			return err
-		}
-		if err := os.MkdirAll(c.path("out"), 0o777); err != nil {
-			return err
-		}
-		return writeQuery(filepath.Join(c.path("out"), "query.fasta"), s, ":")
-	}}
+	return &action{needs: []string{"sequence", "out"}, run: writeESMFoldQuery}
 }
 
-// refuseUnknown refuses residues of which ESMFold places no atoms: the model
+// writeESMFoldQuery refuses residues of which ESMFold places no atoms: the model
 // would not be of the sequence, and that would only be seen when the GPU's time
 // is spent (openfold, residue_constants.py: UNK has no atoms).
-func refuseUnknown(s mol.Sequence) error {
+func writeESMFoldQuery(c *call) error {
+	s, err := readSequence(c, c.path("sequence"))
+	if err != nil {
+		return err
+	}
 	if strings.Contains(s.Residues, "X") {
 		return tool.Refusef("The sequence has X, of which ESMFold places no atoms; say which amino acid it is.")
 	}
-	return nil
+	if err := os.MkdirAll(c.path("out"), 0o777); err != nil {
+		return err
+	}
+	return writeQuery(filepath.Join(c.path("out"), "query.fasta"), s, ":")
 }
 
 // esmfoldFinish makes model.pdb and metrics.json of the one PDB file that

@@ -3,7 +3,6 @@ package adapt
 import (
 	_ "embed"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -19,23 +18,13 @@ var esmfoldProgram string
 // esmfoldHFPrepare writes query.fasta, and the program that reads it.
 func esmfoldHFPrepare() *action {
 	return &action{needs: []string{"sequence", "out"}, run: func(c *call) error {
-		s, err := readSequence(c, c.path("sequence"))
-		if err != nil {
+		if err := writeESMFoldQuery(c); err != nil {
 			return err
 		}
-		if err := refuseUnknown(s); err != nil {
-			return err
-		}
-		if err := os.MkdirAll(c.path("out"), 0o777); err != nil {
-			return err
-		}
-		if err := tool.WriteFile(filepath.Join(c.path("out"), "esmfold_hf.py"), func(w io.Writer) error {
+		return tool.WriteFile(filepath.Join(c.path("out"), "esmfold_hf.py"), func(w io.Writer) error {
 			_, err := io.WriteString(w, esmfoldProgram)
 			return err
-		}); err != nil {
-			return err
-		}
-		return writeQuery(filepath.Join(c.path("out"), "query.fasta"), s, ":")
+		})
 	}}
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -77,11 +76,7 @@ func (a *app) siblings(ctx context.Context, here *local.Here, step *steps.Step, 
 	if len(can) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("Choose one that can: --impl %[1]s=%[2]s (in a tool call, implementation=%[2]s, or implementations={\"%[1]s\": \"%[2]s\"} of a pipeline)", step.Name, can[0])
-	if len(can) > 1 {
-		text += "; there is also " + strings.Join(can[1:], ", ")
-	}
-	return text + ". "
+	return "Choose one that can: " + runs.HowToChoose(step.Name, can) + ". "
 }
 
 // gpus are the devices that runs can get: those that the configuration names,

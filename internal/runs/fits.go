@@ -32,47 +32,51 @@ func (s *Service) fits(ctx context.Context, plan *pipelines.Plan) error {
 	if s.o.GPUs == nil {
 		return nil
 	}
-	var ps problem.Problems
-	var largest steps.GPU
-	asked := false
 	c := plan.Compiled
-	for i := range c.Nodes {
-		n := &c.Nodes[i]
-		step := c.StepOf(n.ID)
-		impl := step.Implementation(n.Implementation)
-		if impl.Resources.GPU == 0 || impl.Cost == nil {
-			continue
-		}
-		if !asked {
-			asked = true
-			gpus := s.o.GPUs(ctx)
-			if len(gpus) == 0 || slices.ContainsFunc(gpus, func(g steps.GPU) bool { return g.Memory == 0 }) {
-				return nil // not known, or not known of all
-			}
-			largest = slices.MaxFunc(gpus, func(a, b steps.GPU) int { return cmp.Compare(a.Memory, b.Memory) })
-		}
-		work := plan.Work(n.ID)
-		expected := impl.Cost.Expect(work, nil)
-		if work.Length == 0 || !expected.GPUMemory.Exceeds(float64(largest.Memory)) {
+	if !slices.ContainsFunc(c.Nodes, func(n pipelines.CompiledNode) bool {
+		return needsGPUMemory(c.Steps[n.Step].Implementation(n.Implementation))
+	}) {
+		return nil
+	}
+	gpus := s.o.GPUs(ctx)
+	if len(gpus) == 0 || slices.ContainsFunc(gpus, func(g steps.GPU) bool { return g.Memory == 0 }) {
+		return nil // not known, or not known of all
+	}
+	largest := slices.MaxFunc(gpus, func(a, b steps.GPU) int { return cmp.Compare(a.Memory, b.Memory) })
+	expected, err := plan.Predict(nil) // the memory of a GPU goes by tables alone
+	if err != nil {
+		return err
+	}
+	var ps problem.Problems
+	for _, x := range expected {
+		step := c.StepOf(x.Node)
+		impl := step.Implementation(x.Implementation)
+		if !needsGPUMemory(impl) || !x.GPUMemory.Exceeds(float64(largest.Memory)) {
 			continue
 		}
 		finished, err := s.store.LongestSpent(ctx, step.Name, impl.Name)
 		if err != nil {
 			return err
 		}
-		longest := max(impl.Cost.Longest(largest.Memory, work.Length-1), finished)
-		if longest >= work.Length {
+		longest := max(impl.Cost.Longest(largest.Memory, x.Length-1), finished)
+		if longest >= x.Length {
 			continue
 		}
-		ps.Addf(problem.Pos{}, "nodes."+n.ID, problem.TooLarge, s.shorter(step, impl, work, largest, longest),
+		ps.Addf(problem.Pos{}, "nodes."+x.Node, problem.TooLarge, s.shorter(step, impl, x.Length, largest, longest),
 			"%s (%s) would work on a %s of %d, for which it needs %s %s of GPU memory; the largest GPU here%s has %s.",
-			n.ID, impl.Name, impl.Cost.By, work.Length, cmp.Or(string(expected.GPUMemory.Side), "about"), steps.BytesText(expected.GPUMemory.Value), named(largest), steps.BytesText(float64(largest.Memory)))
+			x.Node, impl.Name, x.By, x.Length, cmp.Or(string(x.GPUMemory.Side), "about"), steps.BytesText(x.GPUMemory.Value), named(largest), steps.BytesText(float64(largest.Memory)))
 	}
 	return ps.Err()
 }
 
+// needsGPUMemory reports whether an implementation says what memory of a GPU it
+// needs.
+func needsGPUMemory(impl *steps.Implementation) bool {
+	return impl.Resources.GPU > 0 && impl.Cost != nil && slices.ContainsFunc(impl.Cost.Points, func(p steps.CostPoint) bool { return p.GPUMemory > 0 })
+}
+
 // shorter is what to do about work that is too long for an implementation.
-func (s *Service) shorter(step *steps.Step, impl *steps.Implementation, w steps.Work, g steps.GPU, longest int) string {
+func (s *Service) shorter(step *steps.Step, impl *steps.Implementation, length int, g steps.GPU, longest int) string {
 	fix := fmt.Sprintf("Keep %s at %d or less", impl.Cost.By, longest)
 	if longest == 0 {
 		fix = "Use a larger GPU"
@@ -85,26 +89,28 @@ func (s *Service) shorter(step *steps.Step, impl *steps.Implementation, w steps.
 			if o.Name == impl.Name || o.Cost == nil || o.Cost.By != impl.Cost.By {
 				continue
 			}
-			most, limited := o.Limits[o.Cost.By]
-			if !limited || float64(w.Length) <= most {
-				if o.Resources.GPU == 0 || o.Cost.Longest(g.Memory, w.Length) == w.Length && known(o, w) {
-					others = append(others, o.Name)
-				}
+			if most, limited := o.Limits[o.Cost.By]; limited && float64(length) > most {
+				continue
+			}
+			if o.Resources.GPU == 0 || needsGPUMemory(o) && o.Cost.Longest(g.Memory, length) == length {
+				others = append(others, o.Name)
 			}
 		}
 	}
-	if len(others) > 0 {
-		fix += fmt.Sprintf(", or choose an implementation that takes it: --impl %s=%s (in a tool call, implementation=%[2]s, or implementations={\"%[1]s\": \"%[2]s\"} of a pipeline)", step.Name, others[0])
-		if len(others) > 1 {
-			fix += "; there is also " + strings.Join(others[1:], ", ")
-		}
+	if len(others) == 0 {
+		return fix + "."
 	}
-	return fix + "."
+	return fix + ", or choose an implementation that takes it: " + HowToChoose(step.Name, others) + "."
 }
 
-// known reports whether an implementation says what memory of a GPU it needs.
-func known(o *steps.Implementation, w steps.Work) bool {
-	return o.Cost.Expect(w, nil).GPUMemory.Value > 0
+// HowToChoose says how a caller chooses one of the implementations of a step,
+// of which there is at least one.
+func HowToChoose(step string, names []string) string {
+	text := fmt.Sprintf("--impl %[1]s=%[2]s (in a tool call, implementation=%[2]s, or implementations={\"%[1]s\": \"%[2]s\"} of a pipeline)", step, names[0])
+	if len(names) > 1 {
+		text += "; there is also " + strings.Join(names[1:], ", ")
+	}
+	return text
 }
 
 func named(g steps.GPU) string {

@@ -17,14 +17,14 @@ import (
 // take many are given that: their manifests have it.
 type provenance struct {
 	service *Service
-	plans   map[string]*pipelines.Plan                         // by run; nil: there is none to be had
-	tasks   map[string]map[string]map[uris.Index]*steps.Result // by run and node; nil: read one by one
+	plans   map[string]*pipelines.Plan                 // by run; nil: there is none to be had
+	tasks   map[[2]string]map[uris.Index]*steps.Result // by run and node: what the index has
 	makers  map[string]*steps.Maker
 	keys    map[string]string // by run/node: into makers
 }
 
 func (s *Service) newProvenance() *provenance {
-	return &provenance{service: s, plans: map[string]*pipelines.Plan{}, tasks: map[string]map[string]map[uris.Index]*steps.Result{}, makers: map[string]*steps.Maker{}, keys: map[string]string{}}
+	return &provenance{service: s, plans: map[string]*pipelines.Plan{}, tasks: map[[2]string]map[uris.Index]*steps.Result{}, makers: map[string]*steps.Maker{}, keys: map[string]string{}}
 }
 
 // of adds to an input, which a run of the tenant's has committed, where it comes
@@ -103,12 +103,7 @@ func (p *provenance) plan(ctx context.Context, run string) (*pipelines.Plan, err
 // result is the commit record of a task, from the index where that has the
 // run: one question for all tasks of a node.
 func (p *provenance) result(ctx context.Context, run, node string, index uris.Index) (*steps.Result, error) {
-	nodes := p.tasks[run]
-	if nodes == nil {
-		nodes = map[string]map[uris.Index]*steps.Result{}
-		p.tasks[run] = nodes
-	}
-	known, asked := nodes[node]
+	known, asked := p.tasks[[2]string{run, node}]
 	if !asked {
 		known = map[uris.Index]*steps.Result{}
 		for filter := (TaskFilter{Node: node, States: []State{Succeeded}, Limit: 10_000}); ; {
@@ -126,7 +121,7 @@ func (p *provenance) result(ctx context.Context, run, node string, index uris.In
 				break
 			}
 		}
-		nodes[node] = known
+		p.tasks[[2]string{run, node}] = known
 	}
 	if r := known[index]; r != nil {
 		return r, nil

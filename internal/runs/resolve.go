@@ -59,7 +59,6 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 	group.SetLimit(looking)
 	results := map[string][]looked{}
 	names := slices.Sorted(maps.Keys(given))
-	measured := c.Measured()
 	for _, name := range names {
 		values := given[name]
 		if len(values) > maxValues {
@@ -74,9 +73,9 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 			case port == nil: // binding says that there is no such input
 				out.input = pipelines.Input{URI: v.URI}
 			case v.URI.IsZero():
-				s.inline(asking, out, port, v, measured[name])
+				s.inline(asking, out, port, v, c.Measured(name))
 			default:
-				group.Go(func() error { return s.object(asking, out, tenant, port, v.URI, measured[name]) })
+				group.Go(func() error { return s.object(asking, out, tenant, port, v.URI, c.Measured(name)) })
 			}
 		}
 	}
