@@ -148,6 +148,7 @@ implementations:
 		{"{by: sequence, source: x, points: [{length: 10, seconds: 2}, {length: 20, seconds: 1}]}", "sequence", "A point before it has a longer time"},
 		{"{by: sequence, source: x, points: [{length: 10, seconds: 2}, {length: 10, seconds: 3}]}", "sequence", "A point before it has as great a length"},
 		{"{by: sequence, source: x, points: [{length: 10, seconds: -2}]}", "sequence", "-2 seconds are outside the limits"},
+		{"{by: sequence, source: x, points: [{length: 10, seconds: 1e-300}]}", "sequence", "seconds are outside the limits"},
 		{"{by: sequence, source: x, points: [{length: 10, gpu_memory: 30}]}", "sequence", "This is 30 bytes"},
 	} {
 		if _, problems := parse(c.cost, c.length); !strings.Contains(problems, c.want) || strings.Count(problems, "\n") > 0 {

@@ -28,7 +28,7 @@ func decodeCost(n *definition.Node, s *Step) *Cost {
 		before := item.Document().Count()
 		point := CostPoint{Length: int(p.Need("length").Int(1, math.MaxInt32)), Memory: decodeBytes(p.Get("memory")), GPUMemory: decodeBytes(p.Get("gpu_memory"))}
 		if seconds := p.Get("seconds"); seconds.Given() {
-			if point.Seconds = seconds.Float(); point.Seconds <= 0 || point.Seconds > maxTimeout.Seconds() {
+			if point.Seconds = seconds.Float(); point.Seconds < 0.001 || point.Seconds > maxTimeout.Seconds() {
 				seconds.Problem(problem.OutOfRange, "Write how many seconds it takes.", "%s seconds are outside the limits.", shortest(point.Seconds))
 			}
 		}

@@ -23,8 +23,6 @@ type Volume struct {
 }
 
 var (
-	volumeForm = definition.NewForm(`^[a-z]([a-z0-9-]*[a-z0-9])?$`, 40)
-
 	// taken are folders that a container or a pod has for something else.
 	taken = []string{"/", "/bin", "/dev", "/etc", "/lib", "/lib64", "/ligase", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var/run", "/var/tmp"}
 	// within are those of them below which nothing can be, either.
@@ -35,7 +33,7 @@ var (
 func decodeVolumes(n *definition.Node) []Volume {
 	var list []Volume
 	for _, entry := range n.Entries() {
-		if !volumeForm.MatchString(entry.Key()) {
+		if !definition.VolumeName.MatchString(entry.Key()) {
 			entry.KeyProblem(problem.Invalid, "Write it like esmfold-weights: a letter, then letters, digits and -, at most 40.",
 				"%.60q cannot be the name of a volume: in Kubernetes it is that of a PersistentVolumeClaim.", entry.Key())
 		}

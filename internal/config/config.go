@@ -207,6 +207,9 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 		if c.Volumes == nil {
 			c.Volumes = map[string]string{}
 		}
+		if !definition.VolumeName.MatchString(n.Key()) {
+			n.KeyProblem(problem.Invalid, "Write the name that ligase catalog show has, like esmfold-weights.", "No volume is called %.60q.", n.Key())
+		}
 		if folder := path(n, dir); folder == "" && n.Shape() == definition.Text {
 			n.Problem(problem.Missing, "Write the folder that holds it.", "The volume %s has no folder.", n.Key())
 		} else {
@@ -351,6 +354,9 @@ func ParseVolume(text, dir string) (name, folder string, err error) {
 	name, folder, _ = strings.Cut(text, "=")
 	if name == "" || folder == "" {
 		return "", "", fmt.Errorf("%q does not say which folder is which volume.", text)
+	}
+	if !definition.VolumeName.MatchString(name) {
+		return "", "", fmt.Errorf("No volume is called %.60q.", name)
 	}
 	if !filepath.IsAbs(folder) {
 		folder = filepath.Join(dir, folder)

@@ -102,13 +102,16 @@ func TestParseVolume(t *testing.T) {
 			t.Errorf("%q is %s of %q, %v", text, folder, name, err)
 		}
 	}
-	for _, text := range []string{"", "a-b", "a-b=", "=/srv"} {
+	for _, text := range []string{"", "a-b", "a-b=", "=/srv", "../x=/srv", "ESM=/srv", "a-=/srv", "{{=1}}=/srv"} {
 		if name, folder, err := ParseVolume(text, "/d"); err == nil {
 			t.Errorf("%q is %s of %s", text, folder, name)
 		}
 	}
 	if _, problems := Parse("config.yaml", "/d", []byte("volumes: {a: \"\"}")); len(problems) != 1 {
 		t.Errorf("a volume that is no folder: %v", problems)
+	}
+	if _, problems := Parse("config.yaml", "/d", []byte("volumes: {../a: /srv}")); len(problems) != 1 || !strings.Contains(problems[0].String(), "No volume is called") {
+		t.Errorf("a volume with a name that none has: %v", problems)
 	}
 }
 

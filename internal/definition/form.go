@@ -16,3 +16,7 @@ func NewForm(pattern string, most int) Form { return Form{regexp.MustCompile(pat
 
 // MatchString reports whether a text has the form.
 func (f Form) MatchString(s string) bool { return len(s) <= f.most && f.re.MatchString(s) }
+
+// VolumeName is what a volume may be called, in a step and in a configuration:
+// on Kubernetes it is the name of a PersistentVolumeClaim.
+var VolumeName = NewForm(`^[a-z]([a-z0-9-]*[a-z0-9])?$`, 40)

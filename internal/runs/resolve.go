@@ -390,9 +390,16 @@ func extension(name string) string {
 	return strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
 }
 
-// quoted is the name of a file as sentences have it, cut when it is long.
+// quoted is the name of a file as sentences have it, cut when it is long. A name
+// can hold what drives a terminal, ends a line or turns it round.
 func quoted(name string) string {
 	const most = 100
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, name)
 	if utf8.RuneCountInString(name) > most {
 		name = string([]rune(name)[:most]) + "…"
 	}

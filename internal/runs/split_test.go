@@ -72,6 +72,15 @@ func TestFilesOfManyValues(t *testing.T) {
 		}
 	}
 
+	// A name is what its giver likes; sentences hold nothing that drives a terminal.
+	odd, err := s.Plan(t.Context(), call("r", runs.InputValue{Inline: []byte(one + two), Name: "x\x1b[31m\u202e\n{{=1}}.fasta"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := odd.Splits()[0]; got != "sequences: `x\ufffd[31m\ufffd\ufffd{{=1}}.fasta` is split into its 2 records" {
+		t.Errorf("%q", got)
+	}
+
 	long := ">long\n" + strings.Repeat("MKLVEEHHLL", 50) + "\n"
 	for name, c := range map[string]struct {
 		call runs.SubmitRequest
