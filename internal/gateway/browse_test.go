@@ -68,6 +68,8 @@ outputs: {a: first.out, b: second.out}
 		"first: two@1.0.0 (plain)", "second: two@1.0.0 (fancy)")
 	has(t, "a plan with a slip", s.good("plan_run", map[string]any{"tool": "both", "arguments": map[string]any{"implementations": map[string]any{"third": "fancy", "two": "fance"}}}).text(),
 		`implementations.third: No node and no step here is named "third"`, `Did you mean "fancy"?`, "submit_both({})")
+	has(t, "what was right of a choice", s.good("plan_run", map[string]any{"tool": "both", "arguments": map[string]any{"implementations": map[string]any{"first": "fancy", "second": "fance"}}}).text(),
+		`submit_both({"implementations":{"first":"fancy"}})`)
 	has(t, "a plan with nonsense", s.good("plan_run", map[string]any{"tool": "both", "arguments": map[string]any{"implementations": "fancy"}}).text(), `Give {"node or step": "implementation", …}`)
 	run := s.submit("both", map[string]any{"implementations": map[string]any{"two": "fancy", "first": "plain"}})
 	s.end(run)

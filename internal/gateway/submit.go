@@ -452,9 +452,6 @@ func (g *Gateway) fixable(d *catalog.Tool, args *arguments, err error) error {
 			return err // what is wrong is where or with what it would run: which call is right is said there
 		}
 		name, _, _ := strings.Cut(p.Path, "[")
-		if strings.HasPrefix(name, argChoices+".") {
-			name = argChoices
-		}
 		bad[name] = true
 	}
 	fixed := map[string]any{}
@@ -494,6 +491,14 @@ func (g *Gateway) fixable(d *catalog.Tool, args *arguments, err error) error {
 	}
 	for _, name := range reserved {
 		keep(name)
+	}
+	// Of the implementations chosen, those that there are.
+	if chosen, is := fixed[argChoices].(map[string]any); is {
+		chosen = maps.Clone(chosen)
+		maps.DeleteFunc(chosen, func(of string, _ any) bool { return bad[argChoices+"."+of] })
+		if fixed[argChoices] = chosen; len(chosen) == 0 {
+			delete(fixed, argChoices)
+		}
 	}
 	return &fixableError{err, g.callOf(d, fixed)}
 }
