@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,15 @@ type procStat struct {
 	start           uint64 // clock ticks after boot
 	resident        int64  // bytes
 	cpu             int64  // clock ticks that it, and the children that it has waited for, have used
+	kernel          bool   // it is a thread of the kernel's
+
+	// envStart and envEnd are where its environment lies; 0 while it is about
+	// to become another program.
+	envStart, envEnd uint64
 }
+
+// kernelThread is PF_KTHREAD among the flags of a process (include/linux/sched.h).
+const kernelThread = 0x00200000
 
 // readStat reads a process's state; false when it is gone.
 func readStat(pid int) (procStat, bool) {
@@ -31,7 +40,7 @@ func readStat(pid int) (procStat, bool) {
 	}
 	var s procStat
 	rest := b[cut+2:]
-	for field := 3; len(rest) > 0 && field <= 24; field++ {
+	for field := 3; len(rest) > 0 && field <= 51; field++ {
 		word := rest
 		if n := bytes.IndexByte(rest, ' '); n >= 0 {
 			word, rest = rest[:n], rest[n+1:]
@@ -47,12 +56,18 @@ func readStat(pid int) (procStat, bool) {
 			s.pgrp = int(number(word))
 		case 6:
 			s.sid = int(number(word))
+		case 9:
+			s.kernel = number(word)&kernelThread != 0
 		case 14, 15, 16, 17:
 			s.cpu += number(word)
 		case 22:
 			s.start = uint64(number(word))
 		case 24:
 			s.resident = number(word) * int64(os.Getpagesize())
+		case 50:
+			s.envStart = uint64(number(word))
+		case 51:
+			s.envEnd = uint64(number(word))
 		}
 	}
 	return s, true
@@ -188,17 +203,45 @@ func (p procID) signal(sig syscall.Signal) {
 
 // mark is the environment variable by which the processes of an attempt are
 // known, wherever they went: it names the attempt's folder.
+//
+// A process that is about to become another program has no environment for a
+// moment (execve(2): its new memory is there, and what is in it is not yet
+// said), which on a busy machine is a long one. Its mark is waited for.
 func (p procID) mark() string {
+	var mark string
+	until(execLimit, func() bool {
+		var settled bool
+		mark, settled = p.markNow()
+		return settled
+	})
+	return mark
+}
+
+// execLimit is how long a process may take to become another program.
+const execLimit = 2 * time.Second
+
+// markNow reads the mark. It is not settled when the process is alive and has
+// no environment that could be read.
+func (p procID) markNow() (mark string, settled bool) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
 	if err != nil {
-		return ""
+		return "", true
+	}
+	if len(b) == 0 {
+		s, ok := readStat(p.pid)
+		switch {
+		case !ok, s.dead(), s.kernel:
+			return "", true
+		default:
+			return "", s.envEnd != 0 && s.envStart == s.envEnd // it was given none
+		}
 	}
 	for len(b) > 0 {
 		var entry []byte
 		entry, b, _ = bytes.Cut(b, []byte{0})
 		if v, ok := bytes.CutPrefix(entry, []byte(markVariable+"=")); ok {
-			return string(v)
+			return string(v), true
 		}
 	}
-	return ""
+	return "", true
 }
