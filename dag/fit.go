@@ -64,6 +64,9 @@ func (b *builder) reportMisfits() {
 		written := &b.spec.Wires[r.at]
 		from, to := b.g.sourcePort(r.from, r.fromPort), &b.g.nodes[r.to].Inputs[r.toPort]
 		fix := b.fitting(r.to, to, r)
+		if records := b.recordsFix(r, from, to); records != "" {
+			fix = records
+		}
 		switch f := b.fit(from, to); {
 		case !f.typeOK:
 			b.problems.Addf(written.Pos, written.Path, problem.TypeMismatch, orElse(fix, "Nothing in this pipeline fits yet."),
@@ -79,6 +82,24 @@ func (b *builder) reportMisfits() {
 				"%s may be absent, but %s must be given.", code(written.From), code(written.To))
 		}
 	}
+}
+
+// recordsFix is how to take the records of a file that is given where they are
+// taken; "" when it is not that.
+func (b *builder) recordsFix(r *wire, from, to *steps.Port) string {
+	holds := func(h steps.TypeFormat) bool {
+		return h.Type == from.Type && (len(from.Formats) == 0 || slices.Contains(from.Formats, h.Format))
+	}
+	written := &b.spec.Wires[r.at]
+	switch {
+	case from.Many || !slices.ContainsFunc(b.types.Holding(to), holds):
+		return ""
+	case r.from == boundary && (to.Many || written.Mode == Each):
+		return fmt.Sprintf("Declare the input %s as many of the type %s: a file of many that a call gives is split.", code(Endpoint{Node: "", Port: from.Name}), to.Type)
+	case r.from != boundary && !to.Many && written.Mode != Each:
+		return fmt.Sprintf("Run `%s` for each of its records, with each: {%s: %s}.", written.To.Node, written.To.Port, written.From)
+	}
+	return ""
 }
 
 func (b *builder) reportMissing() {
@@ -117,20 +138,22 @@ func (b *builder) checkFormats() {
 		if w.from != boundary || w.toPort == none {
 			continue
 		}
-		if most := g.nodes[w.to].Inputs[w.toPort].MaxLength; most > 0 && (g.longest[w.fromPort] == 0 || most < g.longest[w.fromPort]) {
+		to := &g.nodes[w.to].Inputs[w.toPort]
+		joined := to.Joined || g.inputs[w.fromPort].Many && !to.Many && b.spec.Wires[w.at].Mode != Each
+		// What is said of the length of a file is not said of its records.
+		if most := to.MaxLength; most > 0 && !joined && (g.longest[w.fromPort] == 0 || most < g.longest[w.fromPort]) {
 			g.longest[w.fromPort] = most
 		}
 		if len(g.inputs[w.fromPort].Formats) > 0 {
 			continue
 		}
-		to := &g.nodes[w.to].Inputs[w.toPort]
 		if len(to.Formats) == 0 || !b.fit(&g.inputs[w.fromPort], to).typeOK {
 			continue
 		}
 		if have := g.formats[w.fromPort]; len(have) == 0 && !asked[w.fromPort] {
 			g.formats[w.fromPort] = slices.Clone(to.Formats)
 		} else {
-			g.formats[w.fromPort] = slices.DeleteFunc(have, func(f string) bool { return !b.types.Takes(to, "", f) })
+			g.formats[w.fromPort] = slices.DeleteFunc(have, func(f string) bool { return !b.types.Takes(to, "", f) || joined && !slices.Contains(to.Formats, f) })
 		}
 		asked[w.fromPort] = true
 	}

@@ -522,7 +522,7 @@ func (f *Frontier) starves(r ref) bool {
 		if !port.Many || port.Optional || port.MinItems == 0 {
 			continue
 		}
-		if w := f.g.wireInto(r.node, int32(p)); w != nil && f.live(w, r) < port.MinItems {
+		if w := f.g.wireInto(r.node, int32(p)); w != nil && w.mode == gathers && f.live(w, r) < port.MinItems {
 			return true
 		}
 	}

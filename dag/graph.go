@@ -66,7 +66,7 @@ type wireMode uint8
 
 const (
 	takesItem wireMode = iota // with into a port that takes one, each, Within
-	gathers                   // with into a port that takes many
+	gathers                   // with into a port that takes many, or one file of which many values are the records
 	misfit                    // already reported, and no part of the graph
 )
 
@@ -149,6 +149,22 @@ func (g *Graph) export(w *wire) Wire {
 		e.Mode = Each
 	}
 	return e
+}
+
+// Joins lists the input ports of a node that take one file, and are given many
+// values to be joined into it, in their order.
+func (g *Graph) Joins(node string) []string {
+	n, ok := g.byID[node]
+	if !ok {
+		return nil
+	}
+	var ports []string
+	for p := range g.nodes[n].Inputs {
+		if w := g.wireInto(n, int32(p)); w != nil && w.mode == gathers && !g.nodes[n].Inputs[p].Many {
+			ports = append(ports, g.nodes[n].Inputs[p].Name)
+		}
+	}
+	return ports
 }
 
 // isEach: of what takes items, only what reaches beyond the node's base was

@@ -107,7 +107,7 @@ func (b *builder) dimsOf(n, base int32) (int32, bool) {
 		if w.Mode != Each {
 			continue
 		}
-		if node.Inputs[p].Many {
+		if node.Inputs[p].Many && !node.Inputs[p].Joined {
 			b.problems.Addf(w.Pos, w.Path, problem.Cardinality, fmt.Sprintf("Give it the whole list, with: {%s: %s}.", w.To.Port, written(w.From)),
 				"%s takes a list, and each gives one item at a time.", code(w.To))
 			ok = false
@@ -179,6 +179,9 @@ func (b *builder) checkWith(n, base, dims int32) bool {
 			continue
 		}
 		if !s.isPrefix(v, base) {
+			if b.join(r, port, s.meet(v, dims)) {
+				continue
+			}
 			b.problems.Addf(w.Pos, w.Path, problem.Cardinality,
 				fmt.Sprintf("Run `%s` once for each, with each: {%s: %s}.", node.ID, w.To.Port, written(w.From)),
 				"%s is many; %s takes one.", code(w.From), code(w.To))
@@ -186,6 +189,21 @@ func (b *builder) checkWith(n, base, dims int32) bool {
 		}
 	}
 	return ok
+}
+
+// join has a wire gather what is many into one file, where it can be that.
+func (b *builder) join(r *wire, to *steps.Port, meet int32) bool {
+	from := b.g.sourcePort(r.from, r.fromPort)
+	if !b.types.Joins(from.Type, from.Formats, to) {
+		return false
+	}
+	r.mode, r.meet = gathers, meet
+	joined := *to
+	joined.Join()
+	if mayStarve(from, &joined, r) {
+		b.misfits = append(b.misfits, b.g.bound[b.g.inAt[r.to]+r.toPort])
+	}
+	return true
 }
 
 // candidate is a value of the graph that would fit an input.

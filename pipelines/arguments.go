@@ -23,6 +23,13 @@ func (c *compiler) arguments(l *level) []dag.Wire {
 		w := &wires[len(wires)-1]
 		w.From, w.Mode, w.Pos = *a.From, mode, a.Pos
 		w.To.Node, w.To.Port = u.node.Name, a.Name
+		if records := c.recordsFor(l, u, mode, a); records != nil {
+			w.From.Port = records.Name
+			if l.records == nil {
+				l.records = make(map[*Argument]bool)
+			}
+			l.records[a] = true
+		}
 	}
 	used := make([]bool, len(p.Params))
 	for i := range l.nodes {

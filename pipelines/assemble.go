@@ -61,7 +61,11 @@ func (c *compiler) assemble(l *level) *Compiled {
 	}
 	ports := [][]steps.Port{l.inputs}
 	for s, as := range used {
-		out.Steps[as.key] = snapshot(s, as.implementations)
+		snap := snapshot(s, as.implementations)
+		if gives := c.gives[s]; gives != nil {
+			snap.Outputs = slices.Clone(gives)
+		}
+		out.Steps[as.key] = snap
 		ports = append(ports, s.Inputs, s.Outputs)
 	}
 	var types []string
@@ -82,9 +86,18 @@ func (c *compiler) assemble(l *level) *Compiled {
 			n.Inputs = bindings[start:len(bindings):len(bindings)]
 		}
 	}
+	joins := out.joinRecords()
 	out.narrow()
 	clearPositions(out)
-	out.finish()
+	if joins {
+		// What the graph knew of by its wires its ports say now.
+		if err := out.restore(); err != nil {
+			c.problems = append(c.problems, problem.Of(err)...)
+			return nil
+		}
+	} else {
+		out.finish()
+	}
 	c.checkDefaults(p, out)
 	return out
 }
@@ -113,8 +126,8 @@ func (c *Compiled) narrow() {
 		impl := c.Steps[n.Step].Implementation(n.Implementation)
 		for _, b := range n.Inputs {
 			most := int(impl.Limits[b.Port])
-			if b.From.Node != "" || most == 0 {
-				continue
+			if b.From.Node != "" || most == 0 || c.Steps[n.Step].Input(b.Port).Joined {
+				continue // the limit of a joined file is not one of its records
 			}
 			if port := c.Input(b.From.Port); port.MaxLength == 0 || most < port.MaxLength {
 				port.MaxLength = most

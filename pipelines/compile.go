@@ -114,6 +114,9 @@ type compiler struct {
 	levels map[*Pipeline]*level   // nil: there are problems in it
 	within []string               // the pipelines being compiled, outermost first
 	params map[*steps.Step]*knownParams
+
+	held  map[*steps.Port]bool         // whether files hold what a port takes
+	gives map[*steps.Step][]steps.Port // what steps give of which records are taken
 }
 
 func newCompiler(r Resolver, o *CompileOptions) *compiler {
@@ -123,6 +126,8 @@ func newCompiler(r Resolver, o *CompileOptions) *compiler {
 		steps:    make(map[string]*steps.Step),
 		levels:   make(map[*Pipeline]*level),
 		params:   make(map[*steps.Step]*knownParams),
+		held:     make(map[*steps.Port]bool),
+		gives:    make(map[*steps.Step][]steps.Port),
 	}
 	if o != nil {
 		c.options = *o

@@ -53,20 +53,3 @@ func (p *Plan) Conversions() []Converted {
 	}
 	return out
 }
-
-// Splits says which files of a call hold several values, and are split: a
-// sentence for each.
-func (p *Plan) Splits() []string {
-	var out []string
-	for i := range p.Compiled.Inputs {
-		name := p.Compiled.Inputs[i].Name
-		values := p.Inputs[name]
-		for k, in := range values {
-			// Another file may have the same name: each begins with its first record.
-			if last := k+1 == len(values) || values[k+1].Split != in.Split || values[k+1].Record <= in.Record; in.Split != "" && last {
-				out = append(out, fmt.Sprintf("%s: %s is split into its %d records", name, in.Split, in.Record))
-			}
-		}
-	}
-	return out
-}

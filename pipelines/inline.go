@@ -43,7 +43,16 @@ func (in *instance) child(i int) *instance {
 // resolve follows an endpoint through the boundaries of pipelines to a port
 // of a step, or of the outermost boundary; false when it leads to an optional
 // input that nothing is given to.
-func (in *instance) resolve(e dag.Endpoint) (dag.Endpoint, bool) {
+func (in *instance) resolve(e dag.Endpoint) (dag.Endpoint, bool) { return in.follow(e, false) }
+
+// source resolves what an argument names.
+func (in *instance) source(a *Argument) (dag.Endpoint, bool) {
+	return in.follow(*a.From, in.level.records[a])
+}
+
+// follow resolves an endpoint, and of it the port of its records where those
+// are taken.
+func (in *instance) follow(e dag.Endpoint, records bool) (dag.Endpoint, bool) {
 	for {
 		if e.Node == "" {
 			if in.outer == nil {
@@ -54,11 +63,15 @@ func (in *instance) resolve(e dag.Endpoint) (dag.Endpoint, bool) {
 				return e, false
 			}
 			e, in = *a.From, in.outer
+			records = records || in.level.records[a]
 			continue
 		}
+		u := in.level.node(e.Node)
 		i := in.level.byName[e.Node]
-		u := &in.level.nodes[i]
 		if u.level == nil {
+			if records {
+				e.Port = steps.RecordsName(e.Port)
+			}
 			return dag.Endpoint{Node: in.prefix + e.Node, Port: e.Port}, true
 		}
 		in = in.child(i)
@@ -83,10 +96,6 @@ func (u *use) argument(name string) *Argument {
 // leaves out what does not lead to an output: a node of an inlined pipeline
 // may serve outputs that nobody takes here.
 func (c *compiler) inline(l *level) *dag.Graph {
-	l.byName = make(map[string]int, len(l.nodes))
-	for i := range l.nodes {
-		l.byName[l.nodes[i].node.Name] = i
-	}
 	root := &instance{level: l}
 	spec := dag.Spec{Inputs: l.pipeline.Inputs}
 	l.inlined = nil
@@ -112,7 +121,7 @@ func (c *compiler) place(spec *dag.Spec, l *level, in *instance, within []dag.En
 		if u.level != nil {
 			inner := slices.Clone(within)
 			for k := range u.node.Each {
-				if e, ok := in.resolve(*u.node.Each[k].From); ok {
+				if e, ok := in.source(&u.node.Each[k]); ok {
 					inner = append(inner, e)
 				}
 			}
@@ -122,7 +131,7 @@ func (c *compiler) place(spec *dag.Spec, l *level, in *instance, within []dag.En
 		id := in.prefix + u.node.Name
 		l.inlined = append(l.inlined, placed{use: u, id: id, in: in, within: within, continueOnFailure: allowed})
 		spec.Nodes = append(spec.Nodes, dag.Node{
-			ID: id, Label: u.label(), Inputs: u.inputs, Outputs: u.outputs,
+			ID: id, Label: u.label(), Inputs: u.inputs, Outputs: c.outputsOf(u),
 			Within: within, ContinueOnFailure: allowed, Filters: writtenFilters(u.node.Keep), Path: "nodes." + id, Pos: u.node.Pos,
 		})
 		for _, list := range []struct {
@@ -134,7 +143,7 @@ func (c *compiler) place(spec *dag.Spec, l *level, in *instance, within []dag.En
 				if a.From == nil || steps.FindPort(u.inputs, a.Name) == nil {
 					continue
 				}
-				if from, ok := in.resolve(*a.From); ok {
+				if from, ok := in.source(a); ok {
 					spec.Wires = append(spec.Wires, dag.Wire{
 						From: from, To: dag.Endpoint{Node: id, Port: a.Name}, Mode: list.mode,
 						Path: fmt.Sprintf("nodes.%s.%s.%s", id, list.mode, a.Name), Pos: a.Pos,

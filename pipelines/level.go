@@ -16,7 +16,8 @@ type level struct {
 	pipeline *Pipeline
 	nodes    []use
 	values   map[*Argument]steps.Value // of literals
-	byName   map[string]int            // nodes; only where pipelines are used
+	byName   map[string]int            // nodes; made when first asked for
+	records  map[*Argument]bool        // what takes the records of a file
 
 	reported  map[string]bool // paths of arguments that something is wrong with
 	mentioned []dag.Endpoint  // what arguments name that could not become wires
@@ -202,7 +203,7 @@ func (c *compiler) build(l *level, wires []dag.Wire, nested bool) (*dag.Graph, p
 	for i := range l.nodes {
 		u := &l.nodes[i]
 		spec.Nodes[i] = dag.Node{
-			ID: u.node.Name, Label: u.label(), Inputs: u.inputs, Outputs: u.outputs,
+			ID: u.node.Name, Label: u.label(), Inputs: u.inputs, Outputs: c.outputsOf(u),
 			ContinueOnFailure: u.node.ContinueOnFailure, Filters: writtenFilters(u.node.Keep), Unknown: !u.known(), Pos: u.node.Pos,
 		}
 	}

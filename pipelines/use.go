@@ -25,7 +25,7 @@ func (c *Compiled) Uses() []Use {
 		if dims := c.Graph().Dims(n.ID); len(dims) > 0 {
 			var over []string
 			for _, d := range dims {
-				over = append(over, d.String())
+				over = append(over, c.inWords(d))
 			}
 			u.Times = "for each " + strings.Join(over, " × ")
 		}
@@ -37,9 +37,20 @@ func (c *Compiled) Uses() []Use {
 			case step.Input(b.Port).Many:
 				mode = "all "
 			}
-			u.Takes = append(u.Takes, mode+b.Port+"="+b.From.String())
+			u.Takes = append(u.Takes, mode+b.Port+"="+c.inWords(b.From))
 		}
 		list[i] = u
 	}
 	return list
+}
+
+// inWords names where a value comes from.
+func (c *Compiled) inWords(e dag.Endpoint) string {
+	if e.Node != "" {
+		if of := c.StepOf(e.Node).Output(e.Port).RecordsOf; of != "" {
+			e.Port = of
+			return "records of " + e.String()
+		}
+	}
+	return e.String()
 }

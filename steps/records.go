@@ -12,7 +12,8 @@ import (
 
 // Records says that a file of a format holds values of another type, one after
 // the other: a FASTA file of sequences, each of which is one by itself. Where
-// a call may give many single values, it may give such a file, and it is split.
+// many single values are taken, such a file is, too, and is split; where such a
+// file is taken, many single values are, and are joined.
 type Records struct {
 	Each string // type of a record; it has the same format
 
@@ -40,6 +41,71 @@ func (t *Types) Holding(p *Port) []TypeFormat {
 		}
 	}
 	return out
+}
+
+// RecordsPort is the port on which the records of an output's file come one by
+// one; nil when it is no such file.
+func (t *Types) RecordsPort(out *Port) *Port {
+	if out.Many || len(out.Formats) != 1 {
+		return nil
+	}
+	r := t.Records(out.Type, out.Formats[0])
+	if r == nil {
+		return nil
+	}
+	p := &Port{Name: RecordsName(out.Name), Type: r.Each, Formats: slices.Clone(out.Formats), Many: true, Optional: out.Optional, RecordsOf: out.Name}
+	if !p.Optional {
+		p.MinItems = 1
+	}
+	return p
+}
+
+// WithRecords are the ports on which a step can be made to give something: its
+// outputs, and the records of those that are files of them.
+func (t *Types) WithRecords(outputs []Port) []Port {
+	all := slices.Clone(outputs)
+	for i := range outputs {
+		if r := t.RecordsPort(&outputs[i]); r != nil && FindPort(outputs, r.Name) == nil {
+			all = append(all, *r)
+		}
+	}
+	return all
+}
+
+// RecordsName is the name of the port on which the records of an output come:
+// none that anybody can write.
+func RecordsName(output string) string { return output + "-records" }
+
+// Joins reports whether values of a type, in any of these formats (none: in
+// those of the type's that the port takes), make one file that a port takes
+// when they follow one another.
+func (t *Types) Joins(typ string, formats []string, to *Port) bool {
+	accepted := t.Accepts(*to)
+	if len(formats) == 0 {
+		formats = slices.DeleteFunc(t.Accepts(Port{Type: typ}), func(f string) bool { return !slices.Contains(accepted, f) })
+	}
+	if to.Many || len(formats) == 0 || !t.Fits(typ, to.Type) {
+		return false
+	}
+	return !slices.ContainsFunc(formats, func(format string) bool {
+		r := t.Records(to.Type, format)
+		return r == nil || !t.Fits(typ, r.Each) || !slices.Contains(accepted, format)
+	})
+}
+
+// Join is the port that takes many values in one's place; see [Types.Joins].
+func (p *Port) Join() {
+	p.Many, p.Joined = true, true
+	if !p.Optional {
+		p.MinItems = 1
+	}
+}
+
+// Unjoin is the reverse of Join.
+func (p *Port) Unjoin() {
+	if p.Joined {
+		p.Many, p.Joined, p.MinItems = false, false, 0
+	}
 }
 
 // Cut cuts a file into its records. Blank lines and comments before the first

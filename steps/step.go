@@ -92,6 +92,11 @@ type Port struct {
 	LengthUnless string   `json:"length_unless,omitempty"` // the parameter that, when given, makes Length say nothing
 	Columns      []string `json:"columns,omitempty"`       // tables: the columns that must be there
 
+	// What a pipeline makes of a step's ports where its wires need it; nobody
+	// writes these.
+	RecordsOf string `json:"records_of,omitempty"` // outputs: the output whose file's records these are
+	Joined    bool   `json:"joined,omitempty"`     // inputs: it takes many, which the step is given as the records of one file
+
 	Pos problem.Pos `json:"-"`
 }
 

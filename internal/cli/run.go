@@ -221,7 +221,7 @@ func (a *app) printPlan(ctx context.Context, p *pipelines.Plan, expected []pipel
 			fmt.Fprintf(a.Out, "keeps of %s: %s\n", c.Nodes[i].ID, t)
 		}
 	}
-	for _, split := range p.Splits() {
+	for _, split := range p.Recut() {
 		fmt.Fprintln(a.Out, split)
 	}
 	for _, converted := range p.Conversions() {

@@ -129,7 +129,7 @@ func (p *planned) describe(plan *pipelines.Plan) {
 		p.Nodes = append(p.Nodes, n)
 	}
 	p.More = len(uses) - len(p.Nodes)
-	p.Converts = append(p.Converts, plan.Splits()...)
+	p.Converts = append(p.Converts, plan.Recut()...)
 	for _, converted := range plan.Conversions() {
 		p.Converts = append(p.Converts, converted.String())
 	}

@@ -20,7 +20,7 @@ import (
 // attempt.
 func (p Program) collect(ctx context.Context) int {
 	return p.around(ctx, func(preparing context.Context, j *Job) int {
-		outputs := j.Node.Step.Outputs
+		outputs := j.Node.Types.WithRecords(j.Node.Step.Outputs)
 		f := writeCounts(j.Env.Home, outputs, nil)
 		if f == nil {
 			f = write(j.Env.Home, fileAgain, "false")
@@ -99,6 +99,9 @@ func (p Program) commit(ctx context.Context, j *Job, task worker.Task, ended *ou
 		c := collector{job: j, ended: ended}
 		for i := range task.Outputs {
 			port := &task.Outputs[i]
+			if port.RecordsOf != "" {
+				continue // they are in that port's file
+			}
 			if made.Outputs[port.Name], f = c.place(ctx, port); f != nil {
 				break
 			}

@@ -140,6 +140,9 @@ func (j *Job) define(withStep bool) *steps.Failure {
 		f.Hint = again
 		return f
 	}
+	// The ports are the same but for what the pipeline makes of them: records
+	// of files, and files of records.
+	step.Inputs, step.Outputs = planned.Inputs, planned.Outputs
 	j.Node = tasks.Node{ID: node.ID, Step: step, Implementation: impl, Types: types, Inputs: tasks.BoundInputs(node)}
 	return nil
 }

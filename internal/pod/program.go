@@ -140,7 +140,7 @@ func (p Program) task(ctx context.Context) int {
 	if f != nil {
 		return p.fail(ctx, j, f)
 	}
-	outputs := j.Node.Step.Outputs
+	outputs := j.Node.Types.WithRecords(j.Node.Step.Outputs)
 	// Argo collects the counts of a pod that failed, too.
 	if f := writeCounts(e.Home, outputs, nil); f != nil {
 		return p.fail(ctx, j, f)

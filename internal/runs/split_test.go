@@ -54,14 +54,14 @@ func TestFilesOfManyValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if says := p.Splits(); len(says) != 1 || says[0] != "sequences: `all.fasta` is split into its 3 records" {
+	if says := p.Recut(); len(says) != 1 || says[0] != "sequences: `all.fasta` is split into its 3 records" {
 		t.Errorf("%q", says)
 	}
 	twice, err := s.Plan(t.Context(), call("r", whole, runs.InputValue{Inline: []byte(one + two), Name: "all.fasta"}, runs.InputValue{Inline: []byte(two + one), Name: "all.fasta"}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(twice.Splits(), "; "); got != "sequences: `all.fasta` is split into its 3 records; sequences: `all.fasta` is split into its 2 records; sequences: `all.fasta` is split into its 2 records" {
+	if got := strings.Join(twice.Recut(), "; "); got != "sequences: `all.fasta` is split into its 3 records; sequences: `all.fasta` is split into its 2 records; sequences: `all.fasta` is split into its 2 records" {
 		t.Error(got)
 	}
 	for i, want := range []string{one, two + "\n", three} {
@@ -77,7 +77,7 @@ func TestFilesOfManyValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := odd.Splits()[0]; got != "sequences: `x\ufffd[31m\ufffd\ufffd{{=1}}.fasta` is split into its 2 records" {
+	if got := odd.Recut()[0]; got != "sequences: `x\ufffd[31m\ufffd\ufffd{{=1}}.fasta` is split into its 2 records" {
 		t.Errorf("%q", got)
 	}
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -159,11 +160,13 @@ func DecodeStep(text string) (*steps.Step, *steps.Types, error) {
 }
 
 // SameInterface reports whether two steps have the same name, version, ports
-// and parameters, apart from words for people and from the ways to run them.
+// and parameters, apart from words for people, from the ways to run them, and
+// from what a pipeline makes of ports where it splits or joins files.
 func SameInterface(a, b *steps.Step) bool {
 	shape := func(s *steps.Step) string {
 		bare := bareStep(s)
 		bare.Title, bare.Metrics, bare.Implementations = "", nil, nil
+		bare.Inputs, bare.Outputs = asWritten(bare.Inputs), asWritten(bare.Outputs)
 		data, err := json.Marshal(bare)
 		if err != nil {
 			return err.Error() // of values that JSON does not have, which no step holds
@@ -188,6 +191,15 @@ func barePorts(ports []steps.Port) []steps.Port {
 		bare[i].Description = ""
 	}
 	return bare
+}
+
+// asWritten are ports as their step's definition has them.
+func asWritten(ports []steps.Port) []steps.Port {
+	ports = slices.DeleteFunc(ports, func(p steps.Port) bool { return p.RecordsOf != "" })
+	for i := range ports {
+		ports[i].Unjoin()
+	}
+	return ports
 }
 
 func bareParams(params []steps.Param) []steps.Param {

@@ -36,6 +36,8 @@ type attempt struct {
 	log    *attemptLog
 	watch  *watcher
 
+	cuts []string // folders of records that were cut out of outputs
+
 	gpus *gpuWatch // nil: there are none to watch
 
 	part        *part // of the work, that is being done

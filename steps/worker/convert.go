@@ -49,6 +49,9 @@ func (a *attempt) conversions() ([]part, *steps.Failure) {
 	var parts []part
 	for i := range a.task.Inputs {
 		staged := a.staged[a.task.Inputs[i].Port.Name]
+		if staged == nil {
+			continue // nothing was there to join
+		}
 		for k := range staged.conversions {
 			c := &staged.conversions[k]
 			argv := c.Argv(c.from, c.to)
@@ -72,7 +75,7 @@ func (a *attempt) converted(c *conversion, noun string) *steps.Failure {
 	if err := os.Remove(c.from); err != nil {
 		return storageFailure("The input before its conversion could not be removed", err)
 	}
-	return a.checkStaged(c.port, c.item, c.To, c.to)
+	return a.checkStaged(c.port, c.item.URI.String(), c.To, c.to)
 }
 
 // convert runs the conversions by themselves, for a command that runs

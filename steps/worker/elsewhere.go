@@ -81,21 +81,13 @@ func (w *Worker) Commit(ctx context.Context, t Task, made Made) (*steps.Result, 
 }
 
 func (a *attempt) commitMade(ctx context.Context, made Made) (*steps.Result, *steps.Failure) {
-	c, counts := &collected{}, map[string]int{}
-	for i := range a.task.Outputs {
-		port := &a.task.Outputs[i]
+	defer a.dropCuts()
+	c, counts, f := a.collectFrom(func(port *steps.Port) ([]output, *steps.Failure) {
 		place := made.Outputs[port.Name]
-		files, f := a.findIn(place.Folder, place.Pattern, port)
-		if f != nil {
-			return nil, f
-		}
-		for k := range files {
-			if f := a.inspect(&files[k]); f != nil {
-				return nil, f
-			}
-		}
-		counts[port.Name] = len(files)
-		c.files = append(c.files, files...)
+		return a.findIn(place.Folder, place.Pattern, port)
+	})
+	if f != nil {
+		return nil, f
 	}
 	if made.Metrics.Folder != "" {
 		if f := a.measureIn(made.Metrics.Folder, c, counts); f != nil {

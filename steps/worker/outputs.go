@@ -23,6 +23,7 @@ type output struct {
 	path    string // absolute, symbolic links resolved
 	metrics map[string]float64
 	preview []string
+	origin  string // what it is to a person; empty: its path in the work folder
 
 	filtered *steps.Filtered
 }
@@ -41,23 +42,36 @@ type collected struct {
 
 // collect finds and checks every declared output.
 func (a *attempt) collect() (*collected, *steps.Failure) {
-	c := &collected{}
-	counts := map[string]int{}
+	c, counts, f := a.collectFrom(a.find)
+	if f != nil {
+		return nil, f
+	}
+	return c, a.measure(c, counts)
+}
+
+// collectFrom checks what find finds for each port, and counts it. The records
+// of a file are found in that.
+func (a *attempt) collectFrom(find func(*steps.Port) ([]output, *steps.Failure)) (*collected, map[string]int, *steps.Failure) {
+	c, counts := &collected{}, map[string]int{}
 	for i := range a.task.Outputs {
 		port := &a.task.Outputs[i]
-		files, f := a.find(port)
-		if f != nil {
-			return nil, f
+		var files []output
+		var f *steps.Failure
+		if port.RecordsOf == "" {
+			files, f = find(port)
+		} else if whole := slices.IndexFunc(c.files, func(o output) bool { return o.port.Name == port.RecordsOf }); whole >= 0 {
+			files, f = a.cut(&c.files[whole], port)
 		}
-		for k := range files {
-			if f := a.inspect(&files[k]); f != nil {
-				return nil, f
-			}
+		for k := 0; f == nil && k < len(files); k++ {
+			f = a.inspect(&files[k])
+		}
+		if f != nil {
+			return nil, nil, f
 		}
 		counts[port.Name] = len(files)
 		c.files = append(c.files, files...)
 	}
-	return c, a.measure(c, counts)
+	return c, counts, nil
 }
 
 // find lists the files of a port and checks how many there are.
@@ -179,9 +193,12 @@ func (a *attempt) inspect(o *output) *steps.Failure {
 	}
 	types := a.task.Types
 	if err := types.CheckPort(*o.port, o.format, head, whole); err != nil {
-		name, relErr := filepath.Rel(a.work(), o.path)
-		if relErr != nil {
-			name = filepath.Base(o.path)
+		name := o.origin
+		if name == "" {
+			var relErr error
+			if name, relErr = filepath.Rel(a.work(), o.path); relErr != nil {
+				name = filepath.Base(o.path)
+			}
 		}
 		return fail(steps.FailOutputContract, "%s, but `%s` (%s) is not what it should be: %s", a.endedWell(), o.port.Name, name, sentence(err))
 	}

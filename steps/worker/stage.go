@@ -66,8 +66,10 @@ func (a *attempt) stage(ctx context.Context) *steps.Failure {
 			staged.manifest = filepath.Join(in, input.Port.Name+".manifest.json")
 			if err := os.Mkdir(staged.folder, 0o700); err != nil {
 				f = storageFailure("The attempt's private folder could not be made", err)
-			} else if err := writeManifest(staged.manifest, input, names); err != nil {
-				f = storageFailure("The manifest could not be written", err)
+			} else if !input.Port.Joined {
+				if err := writeManifest(staged.manifest, input, names); err != nil {
+					f = storageFailure("The manifest could not be written", err)
+				}
 			}
 		}
 		if f != nil {
@@ -98,6 +100,15 @@ func (a *attempt) stage(ctx context.Context) *steps.Failure {
 	group.Wait()
 	if ctx.Err() != nil {
 		return canceled(ctx)
+	}
+	for i := range a.task.Inputs {
+		input := &a.task.Inputs[i]
+		if !input.Port.Joined {
+			continue
+		}
+		if f := a.join(input, a.staged[input.Port.Name]); f != nil {
+			return f
+		}
 	}
 	return nil
 }
@@ -182,31 +193,32 @@ func (a *attempt) stageItem(ctx context.Context, port *steps.Port, item *Item, p
 	if format == "" && len(port.Formats) > 0 {
 		format = port.Formats[0]
 	}
-	return a.checkStaged(port, item, format, path)
+	return a.checkStaged(port, item.URI.String(), format, path)
 }
 
 // checkStaged checks that a staged file is what the port takes, and makes it
-// read-only.
-func (a *attempt) checkStaged(port *steps.Port, item *Item, format, path string) *steps.Failure {
+// read-only. origin says what it is a copy of.
+func (a *attempt) checkStaged(port *steps.Port, origin, format, path string) *steps.Failure {
 	head, whole, err := headOf(path)
 	if err != nil {
 		return storageFailure(fmt.Sprintf("The staged input `%s` could not be read", port.Name), err)
 	}
 	types := a.task.Types
 	if err := types.CheckPort(*port, format, head, whole); err != nil {
-		return fail(steps.FailInput, "The input `%s` (%s) is not what the step takes: %s", port.Name, item.URI, sentence(err))
+		return fail(steps.FailInput, "The input `%s` (%s) is not what the step takes: %s", port.Name, origin, sentence(err))
 	}
 	goesBy := a.goesBy(port)
-	if (port.MaxLength > 0 || goesBy) && types.HasLength(port.Type, format) {
+	// Of values that are joined it is the whole's length that counts.
+	if !port.Joined && (port.MaxLength > 0 || goesBy) && types.HasLength(port.Type, format) {
 		n, err := lengthOf(types, port.Type, format, path)
 		if err != nil {
-			return fail(steps.FailInput, "The input `%s` (%s) could not be measured: %s", port.Name, item.URI, sentence(err))
+			return fail(steps.FailInput, "The input `%s` (%s) could not be measured: %s", port.Name, origin, sentence(err))
 		}
 		if goesBy {
 			a.length = n
 		}
 		if port.MaxLength > 0 && n > port.MaxLength {
-			return fail(steps.FailInput, "The input `%s` (%s) has a length of %d; this step takes at most %d.", port.Name, item.URI, n, port.MaxLength)
+			return fail(steps.FailInput, "The input `%s` (%s) has a length of %d; this step takes at most %d.", port.Name, origin, n, port.MaxLength)
 		}
 	}
 	if err := os.Chmod(path, 0o444); err != nil {
@@ -281,7 +293,7 @@ func (t *Task) check() *steps.Failure {
 		ports = append(ports, t.Outputs[i].Name)
 	}
 	for _, port := range ports {
-		if !plainName.MatchString(port) {
+		if !portName.MatchString(port) {
 			return fail(steps.FailInput, "The task has %.80q where the name of a port belongs.", port)
 		}
 	}
@@ -294,5 +306,8 @@ func (t *Task) check() *steps.Failure {
 	}
 	return nil
 }
+
+// portName is also that of an output's records; see [steps.RecordsName].
+var portName = definition.NewForm(`^[a-z0-9][a-z0-9_]*(-records)?$`, 48)
 
 var folderName = definition.NewForm(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`, 251)

@@ -53,7 +53,7 @@ func foreignTemplates(c *pipelines.Compiled, o Options) ([]wfv1.Template, error)
 	if err != nil {
 		return nil, err
 	}
-	f := foreign{step: step, impl: impl, attempts: 1 + impl.Retries.Limit, options: o, encoded: encoded}
+	f := foreign{step: step, impl: impl, outputs: c.Types.WithRecords(step.Outputs), attempts: 1 + impl.Retries.Limit, options: o, encoded: encoded}
 	return []wfv1.Template{f.main(), f.stage(), f.collect()}, nil
 }
 
@@ -68,6 +68,7 @@ func usesForeign(c *pipelines.Compiled) bool {
 type foreign struct {
 	step     *steps.Step
 	impl     *steps.Implementation
+	outputs  []steps.Port
 	attempts int
 	options  Options
 	encoded  string
@@ -83,7 +84,7 @@ func (f *foreign) main() wfv1.Template {
 	for k := range f.attempts {
 		t.DAG.Tasks = append(t.DAG.Tasks, f.attempt(k)...)
 	}
-	for _, output := range said(f.step) {
+	for _, output := range said(f.outputs) {
 		t.Outputs.Parameters = append(t.Outputs.Parameters, wfv1.Parameter{Name: output.Name, ValueFrom: f.output(output.Name)})
 	}
 	return t
@@ -193,7 +194,7 @@ func (f *foreign) collect() wfv1.Template {
 		t.Inputs.Artifacts = append(t.Inputs.Artifacts, wfv1.Artifact{Name: name, Path: artifactsFolder + "/" + name, Optional: true})
 	}
 	t.Outputs.Parameters = append(t.Outputs.Parameters, wfv1.Parameter{Name: again, ValueFrom: &wfv1.ValueFrom{Path: home + "/out/" + again}})
-	for _, output := range said(f.step) {
+	for _, output := range said(f.outputs) {
 		// It may fail before it can say anything.
 		switch {
 		case strings.HasPrefix(output.Name, CountParameter("")):

@@ -90,7 +90,7 @@ func podTemplate(c *pipelines.Compiled, o Options) (*wfv1.Template, error) {
 		RetryStrategy:         retries(impl.Retries, impl.Resources.Disk > 0),
 		ActiveDeadlineSeconds: &deadline,
 	}
-	t.Outputs.Parameters = said(step)
+	t.Outputs.Parameters = said(c.Types.WithRecords(step.Outputs))
 	confine(t, o, impl.Resources.Disk)
 	mountVolumes(t, impl.Volumes, o)
 	return t, nil
@@ -98,15 +98,15 @@ func podTemplate(c *pipelines.Compiled, o Options) (*wfv1.Template, error) {
 
 // said are the outputs by which a worker's pod says what came of its task. One
 // that must say how many there are is not to be taken for one that said none.
-func said(step *steps.Step) []wfv1.Parameter {
+func said(outputs []steps.Port) []wfv1.Parameter {
 	out := func(name string) wfv1.Parameter {
 		return wfv1.Parameter{Name: name, ValueFrom: &wfv1.ValueFrom{Path: home + "/out/" + name}}
 	}
 	left := out(LeftOutput)
 	left.ValueFrom.Default = wfv1.AnyStringPtr("false")
 	list := []wfv1.Parameter{left}
-	for i := range step.Outputs {
-		if port := &step.Outputs[i]; port.Many {
+	for i := range outputs {
+		if port := &outputs[i]; port.Many {
 			list = append(list, out(CountParameter(port.Name)), out(LeftParameter(port.Name)))
 		}
 	}

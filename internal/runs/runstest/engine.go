@@ -263,6 +263,12 @@ func testOutcomes(t *testing.T, l *Lab) {
 				"upper 0.0 succeeded", "upper 0.1 succeeded", "upper 1.0 succeeded", "upper 1.1 succeeded"},
 			Progress: runs.Progress{Done: 8, Total: 8}, Exit: -1,
 		}},
+		{"files of records", runs.SubmitRequest{Tool: "recut"}, outcome{
+			State:    runs.Succeeded,
+			Outputs:  map[string][]string{"lines": {"line 1\nline 2\n"}, "loud": {"LINE 1", "LINE 2"}, "page": {"1:LINE 1\n2:LINE 2\n"}},
+			Tasks:    []string{"lines succeeded", "loud 0 succeeded", "loud 1 succeeded", "page succeeded"},
+			Progress: runs.Progress{Done: 4, Total: 4}, Exit: -1,
+		}},
 		{"an item may fail", runs.SubmitRequest{Tool: "tolerant"}, outcome{
 			State: runs.Succeeded, Outputs: map[string][]string{"out": {"ITEM 1\nITEM 3\n"}},
 			Tasks: []string{"gather succeeded", "picky 0 succeeded", "picky 1 failed", "picky 2 succeeded", "split succeeded",

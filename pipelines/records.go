@@ -1,0 +1,166 @@
+package pipelines
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/steps"
+)
+
+// Files of records (see [steps.Records]) go where their records are taken, and
+// the other way round. Neither takes a node of its own: the worker of the step
+// that gives the file also commits its records, on a port that only compiled
+// pipelines have, and the worker of the step that takes a file is given the
+// many and joins them.
+
+// recordsFor is the port of the records of what an argument names, when it is
+// one file of them and the input takes them; else nil.
+func (c *compiler) recordsFor(l *level, u *use, mode dag.Mode, a *Argument) *steps.Port {
+	to := steps.FindPort(u.inputs, a.Name)
+	if a.From.Node == "" || to == nil || mode == dag.With && !to.Many || !c.heldInFiles(to) {
+		return nil
+	}
+	source := l.node(a.From.Node)
+	if source == nil {
+		return nil
+	}
+	from := steps.FindPort(source.outputs, a.From.Port)
+	if from == nil || c.types.Fits(from.Type, to.Type) {
+		return nil
+	}
+	records := c.types.RecordsPort(from)
+	if records == nil || !c.types.Takes(to, records.Type, records.Formats[0]) {
+		return nil
+	}
+	c.giveRecords(source, from, records)
+	return records
+}
+
+// heldInFiles reports whether some type's files hold values that a port takes:
+// of hardly any port.
+func (c *compiler) heldInFiles(to *steps.Port) bool {
+	held, known := c.held[to]
+	if !known {
+		held = len(c.types.Holding(to)) > 0
+		c.held[to] = held
+	}
+	return held
+}
+
+// giveRecords has a use give the records of one of its outputs, too: all uses
+// of its step, which share their ports.
+func (c *compiler) giveRecords(u *use, of, records *steps.Port) {
+	if steps.FindPort(c.outputsOf(u), records.Name) != nil {
+		return
+	}
+	gives := append(slices.Clip(c.outputsOf(u)), *records)
+	if u.step != nil {
+		c.gives[u.step] = gives
+		return
+	}
+	u.outputs = gives
+	for _, o := range u.level.pipeline.Outputs {
+		if inner := u.level.node(o.From.Node); o.Name == of.Name && inner != nil {
+			from := steps.FindPort(inner.outputs, o.From.Port)
+			c.giveRecords(inner, from, c.types.RecordsPort(from))
+		}
+	}
+}
+
+// outputsOf are the ports on which a use gives something, those of records
+// among them.
+func (c *compiler) outputsOf(u *use) []steps.Port {
+	if gives := c.gives[u.step]; gives != nil && u.step != nil {
+		return gives
+	}
+	return u.outputs
+}
+
+// node finds a node of the level by its name, or nil.
+func (l *level) node(name string) *use {
+	if l.byName == nil {
+		l.byName = make(map[string]int, len(l.nodes))
+		for i := range l.nodes {
+			l.byName[l.nodes[i].node.Name] = i
+		}
+	}
+	i, known := l.byName[name]
+	if !known {
+		return nil
+	}
+	return &l.nodes[i]
+}
+
+// joinRecords marks the inputs that are given many where the step takes one
+// file of them, and reports whether there are any.
+func (c *Compiled) joinRecords() bool {
+	found := false
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		for _, name := range c.graph.Joins(n.ID) {
+			if port := c.Steps[n.Step].Input(name); !port.Joined {
+				port.Join()
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// Recut says where files of records are split and where records are joined
+// into a file: a sentence for each, of the call's files and then of the wires,
+// in the order of the nodes.
+func (p *Plan) Recut() []string {
+	out := p.splits()
+	c := p.Compiled
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		step := c.Steps[n.Step]
+		for _, b := range n.Inputs {
+			port := step.Input(b.Port)
+			if b.From.Node != "" {
+				if from := c.StepOf(b.From.Node).Output(b.From.Port); from.RecordsOf != "" {
+					out = append(out, fmt.Sprintf("%s.%s: each file of %s.%s is split into its records", n.ID, b.Port, b.From.Node, from.RecordsOf))
+				}
+			}
+			if port.Joined && !c.single(n.ID, b) {
+				out = append(out, fmt.Sprintf("%s.%s: the values of %s are joined into one file; what failed or was filtered is not in it", n.ID, b.Port, b.From))
+			}
+		}
+	}
+	return out
+}
+
+// single reports whether what a task of a node is given there is one value: the
+// port may take many for another node's sake.
+func (c *Compiled) single(node string, b Binding) bool {
+	if b.Mode == dag.Each {
+		return true
+	}
+	dims := c.graph.Dims(node)
+	if b.From.Node == "" {
+		return !c.Input(b.From.Port).Many
+	}
+	from := c.graph.Dims(b.From.Node)
+	if c.StepOf(b.From.Node).Output(b.From.Port).Many {
+		from = append(from, b.From)
+	}
+	return len(from) <= len(dims) && slices.Equal(from, dims[:len(from)])
+}
+
+// splits says which files of a call hold several values, and are split.
+func (p *Plan) splits() []string {
+	var out []string
+	for i := range p.Compiled.Inputs {
+		name := p.Compiled.Inputs[i].Name
+		values := p.Inputs[name]
+		for k, in := range values {
+			// Another file may have the same name: each begins with its first record.
+			if last := k+1 == len(values) || values[k+1].Split != in.Split || values[k+1].Record <= in.Record; in.Split != "" && last {
+				out = append(out, fmt.Sprintf("%s: %s is split into its %d records", name, in.Split, in.Record))
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,243 @@
+package pipelines_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/ligase-bio/ligase/internal/problem"
+	"github.com/ligase-bio/ligase/pipelines"
+)
+
+// paperShelf has sheets, books of sheets, and what works on either.
+func paperShelf(t *testing.T) *shelf {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	step := func(name, inputs, output string) *fstest.MapFile {
+		command := "[" + name
+		for _, in := range strings.Split(inputs, ",") {
+			if port, _, found := strings.Cut(in, ":"); found {
+				command += ", $(inputs." + strings.TrimSpace(port) + ")"
+			}
+		}
+		inputs = strings.NewReplacer("=books", "{type: book, many: true}", "=book", "{type: book}", "=sheets", "{type: sheet, many: true}", "=sheet", "{type: sheet}").Replace(inputs)
+		return file("name: " + name + "\nversion: 1.0.0\ntitle: T\ndescription: For tests.\ninputs: {" + inputs + "}\noutputs: {out: " + output + "}\n" +
+			"implementations: {here: {command: " + command + "], collect: {out: '*.x'}}}\n")
+	}
+	const book, sheet, sheets = "{type: book, format: txt}", "{type: sheet, format: txt}", "{type: sheet, format: txt, many: true}"
+	return load(t, fstest.MapFS{
+		"types.yaml": file(`
+types:
+  book:
+    title: Book
+    formats: {txt: {text: true, length: {lines: '^#'}, records: {begin: '^#', each: sheet}}, old: {text: true}}
+  sheet: {title: Sheet, is: book, formats: {txt: {length: {lines: '.'}}}}
+`),
+		"write.yaml": step("write", "", book),
+		"print.yaml": step("print", "", sheets),
+		"edit.yaml":  step("edit", "in: =sheet", book),
+		"fold.yaml":  step("fold", "in: =sheet", sheet),
+		"bind.yaml":  step("bind", "in: =book", sheet),
+		"sort.yaml":  step("sort", "in: =sheets", sheet),
+	})
+}
+
+const paperHead = "version: 1.0.0\ntitle: T\ndescription: For tests.\n"
+
+// wires compiles a pipeline and writes down what its nodes take, also after it
+// was packed and read back.
+func (s *shelf) wires(t *testing.T, text string) (string, *pipelines.Compiled) {
+	t.Helper()
+	c, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+text), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pipelines.DecodeCompiled(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, c, again)
+	var lines []string
+	for _, n := range c.Nodes {
+		line := n.ID
+		for _, d := range c.Graph().Dims(n.ID) {
+			line += " [" + d.String() + "]"
+		}
+		for _, b := range n.Inputs {
+			line += " " + string(b.Mode) + " " + b.From.String()
+			if c.StepOf(n.ID).Input(b.Port).Joined {
+				line += " joined"
+			}
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n"), c
+}
+
+// A file of records goes where each of them, or all, are taken, and many
+// values where a file of them is.
+func TestRecords(t *testing.T) {
+	for name, test := range map[string]struct{ text, want, says string }{
+		"each record": {`
+nodes: {write: {step: write}, fold: {step: fold, each: {in: write.out}}}
+outputs: {out: fold.out}`, `
+write
+fold [write.out-records] each write.out-records`,
+			"fold.in: each file of write.out is split into its records"},
+		"all records": {`
+nodes: {write: {step: write}, sort: {step: sort, with: {in: write.out}}}
+outputs: {out: sort.out}`, `
+write
+sort with write.out-records`,
+			"sort.in: each file of write.out is split into its records"},
+		"each record of each file": {`
+nodes:
+  print: {step: print}
+  edit: {step: edit, each: {in: print.out}}
+  fold: {step: fold, each: {in: edit.out}}
+outputs: {out: fold.out}`, `
+print
+edit [print.out] each print.out
+fold [print.out] [edit.out-records] each edit.out-records`,
+			"fold.in: each file of edit.out is split into its records"},
+		"joined": {`
+nodes: {print: {step: print}, fold: {step: fold, each: {in: print.out}}, bind: {step: bind, with: {in: fold.out}}}
+outputs: {out: bind.out}`, `
+print
+fold [print.out] each print.out
+bind with fold.out joined`,
+			"bind.in: the values of fold.out are joined into one file; what failed or was filtered is not in it"},
+		"joined from a call": {`
+inputs: {sheets: {type: sheet, many: true}}
+nodes: {bind: {step: bind, with: {in: $inputs.sheets}}}
+outputs: {out: bind.out}`, `
+bind with $inputs.sheets joined`,
+			"bind.in: the values of $inputs.sheets are joined into one file; what failed or was filtered is not in it"},
+		"one and many of a step": {`
+nodes:
+  print: {step: print}
+  write: {step: write}
+  fold: {step: fold, each: {in: print.out}}
+  all: {step: bind, with: {in: fold.out}}
+  one: {step: bind, with: {in: write.out}}
+  each: {step: bind, each: {in: fold.out}}
+  sort: {step: sort, with: {in: each.out}}
+outputs: {all: all.out, one: one.out, sort: sort.out}`, `
+print
+write
+fold [print.out] each print.out
+all with fold.out joined
+one with write.out joined
+each [print.out] each fold.out joined
+sort with each.out`,
+			"all.in: the values of fold.out are joined into one file; what failed or was filtered is not in it"},
+		"split within, joined without": {`
+nodes:
+  print: {step: print}
+  edit: {step: edit, each: {in: print.out}}
+  fold: {step: fold, each: {in: edit.out}}
+  bind: {step: bind, with: {in: fold.out}}
+outputs: {out: bind.out}`, `
+print
+edit [print.out] each print.out
+fold [print.out] [edit.out-records] each edit.out-records
+bind with fold.out joined`,
+			"fold.in: each file of edit.out is split into its records\n" +
+				"bind.in: the values of fold.out are joined into one file; what failed or was filtered is not in it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, c := paperShelf(t).wires(t, test.text)
+			if got != strings.TrimPrefix(test.want, "\n") {
+				t.Errorf("got\n%s\nwant%s", got, test.want)
+			}
+			if says := strings.Join((&pipelines.Plan{Compiled: c}).Recut(), "\n"); says != test.says {
+				t.Errorf("says\n%s\nwant\n%s", says, test.says)
+			}
+		})
+	}
+}
+
+// What crosses the boundary of a pipeline is split or joined as what does not.
+func TestRecordsThroughPipelines(t *testing.T) {
+	s := paperShelf(t)
+	for _, text := range []string{`
+name: folds
+` + paperHead + `
+inputs: {in: {type: sheet, many: true}}
+nodes: {fold: {step: fold, each: {in: $inputs.in}}, bind: {step: bind, each: {in: fold.out}}}
+outputs: {out: bind.out}`, `
+name: folded
+` + paperHead + `
+inputs: {in: {type: sheet}}
+nodes: {fold: {step: fold, with: {in: $inputs.in}}, bind: {step: bind, with: {in: $inputs.in}}, sort: {step: sort, with: {in: bind.out}}}
+outputs: {out: fold.out, bound: sort.out}`, `
+name: written
+` + paperHead + `
+nodes: {write: {step: write}}
+outputs: {out: write.out}`, `
+name: bound
+` + paperHead + `
+inputs: {in: {type: book}}
+nodes: {bind: {step: bind, with: {in: $inputs.in}}}
+outputs: {out: bind.out}`,
+	} {
+		p := parsed(t, strings.TrimPrefix(text, "\n"))
+		s.pipelines[p.Name] = p
+	}
+	got, _ := s.wires(t, `
+nodes:
+  w: {pipeline: written}
+  all: {pipeline: folds, with: {in: w.out}}
+  each: {pipeline: folded, each: {in: w.out}}
+  book: {pipeline: bound, with: {in: each.out}}
+outputs: {all: all.out, each: each.out, bound: each.bound, book: book.out}`)
+	want := `
+w.write
+all.fold [w.write.out-records] each w.write.out-records
+all.bind [w.write.out-records] each all.fold.out joined
+each.fold [w.write.out-records] with w.write.out-records
+each.bind [w.write.out-records] with w.write.out-records joined
+each.sort [w.write.out-records] with each.bind.out
+book.bind with each.fold.out joined`
+	if got != strings.TrimPrefix(want, "\n") {
+		t.Errorf("got\n%s\nwant%s", got, want)
+	}
+}
+
+// What no rule covers is a mistake, as it was.
+func TestRecordsAreNoExcuse(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"a sheet forgotten under with": {`
+nodes: {print: {step: print}, fold: {step: fold, with: {in: print.out}}}
+outputs: {out: fold.out}`, "is many"},
+		"one record, which": {`
+nodes: {write: {step: write}, fold: {step: fold, with: {in: write.out}}}
+outputs: {out: fold.out}`, "Run `fold` for each of its records, with each: {in: write.out}."},
+		"one record of each file": {`
+nodes: {print: {step: print}, edit: {step: edit, each: {in: print.out}}, fold: {step: fold, with: {in: edit.out}}}
+outputs: {out: fold.out}`, "Run `fold` for each of its records, with each: {in: edit.out}."},
+		"a file that a call gives": {`
+inputs: {book: {type: book}}
+nodes: {fold: {step: fold, each: {in: $inputs.book}}}
+outputs: {out: fold.out}`, "Declare the input `$inputs.book` as many of the type sheet"},
+		"what may be left out": {`
+inputs: {sheets: {type: sheet, many: true, optional: true}}
+nodes: {bind: {step: bind, with: {in: $inputs.sheets}}}
+outputs: {out: bind.out}`, "may be left out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+test.text), paperShelf(t), nil)
+			var said []string
+			for _, p := range problem.Of(err) {
+				said = append(said, p.String())
+			}
+			if len(said) != 1 || !strings.Contains(said[0], test.want) {
+				t.Errorf("%q, want one with %q", said, test.want)
+			}
+		})
+	}
+}
