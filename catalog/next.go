@@ -60,6 +60,7 @@ func (c *Catalog) accepts(p *steps.Port, typ, format string) bool {
 	if c.types.Takes(p, typ, format) {
 		return true
 	}
+	// Of a file of values, each is taken.
 	return p.Many && format != "" && slices.Contains(c.types.Holding(p), steps.TypeFormat{Type: typ, Format: format})
 }
 
@@ -102,7 +103,7 @@ func (c *Catalog) Chains(have []steps.TypeFormat, want steps.TypeFormat, limit i
 			if !c.types.Fits(o.Type, want.Type) || want.Format != "" && !slices.Contains(o.Formats, want.Format) {
 				continue
 			}
-			chains = append(chains, m.chain(o.Name))
+			chains = append(chains, m.chain(c.types, o.Name))
 			break
 		}
 	}
@@ -193,7 +194,7 @@ func (c *Catalog) reach(t *Tool, have []steps.TypeFormat, done []*making) *makin
 }
 
 // chain spells out the way to a tool.
-func (m *making) chain(output string) Chain {
+func (m *making) chain(types *steps.Types, output string) Chain {
 	var c Chain
 	for _, at := range append(slices.Clone(m.needs), m) {
 		l := Link{Tool: at.tool}
@@ -201,7 +202,7 @@ func (m *making) chain(output string) Chain {
 			in := LinkInput{Port: s.port.Name, From: s.hand}
 			if s.by != nil {
 				in.From = s.by.tool.Name + "." + s.output.Name
-				in.Each = s.output.Many && !s.port.Many
+				in.Each = s.output.Many && !s.port.Many && !types.Joins(s.output.Type, s.output.Formats, s.port)
 			}
 			l.Inputs = append(l.Inputs, in)
 		}

@@ -173,9 +173,13 @@ func (l *lengths) named(n *CompiledNode, name string) []int {
 		return nil
 	}
 	for _, b := range n.Inputs {
-		if b.Port == name {
-			return l.of(b.From)
+		if b.Port != name {
+			continue
 		}
+		if l.plan.Compiled.Steps[n.Step].Input(name).Joined && !l.plan.Compiled.single(n.ID, b) {
+			return nil // the length of a file is not that of one of its records
+		}
+		return l.of(b.From)
 	}
 	return nil
 }

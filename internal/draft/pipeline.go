@@ -151,7 +151,7 @@ func (c *chain) wire(n *chained, port *steps.Port) {
 				continue
 			}
 			if len(fits) == 0 {
-				by, each = from, (o.Many || from.scattered) && !port.Many
+				by, each = from, c.takesEach(port, o, from.scattered)
 			}
 			fits = append(fits, what)
 		}
@@ -186,10 +186,27 @@ func (c *chain) wire(n *chained, port *steps.Port) {
 	n.with = append(n.with, wire)
 }
 
+// takesEach reports whether an input takes one at a time of what an output that
+// it takes gives.
+func (c *chain) takesEach(port, o *steps.Port, scattered bool) bool {
+	switch {
+	case port.Many:
+		return false
+	case !c.types.Fits(o.Type, port.Type):
+		return true // each record of a file
+	}
+	return (o.Many || scattered) && !c.types.Joins(o.Type, o.Formats, port)
+}
+
 // takes reports whether an input takes what an output gives, for sure.
 func (c *chain) takes(port, o *steps.Port) bool {
-	if !c.types.Fits(o.Type, port.Type) || o.Optional && !port.Optional {
+	if o.Optional && !port.Optional {
 		return false
+	}
+	if !c.types.Fits(o.Type, port.Type) {
+		if o = c.types.RecordsPort(o); o == nil || !c.types.Fits(o.Type, port.Type) {
+			return false
+		}
 	}
 	accepted := c.types.Accepts(*port)
 	return len(o.Formats) == 0 || slices.ContainsFunc(o.Formats, func(f string) bool { return slices.Contains(accepted, f) })

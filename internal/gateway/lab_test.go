@@ -98,7 +98,8 @@ func newSite(t *testing.T, folders []string, changes ...change) *site {
 	})
 
 	s := &site{T: t, service: service, live: live, audit: &bytes.Buffer{}}
-	options := gateway.Options{Service: service, Catalog: live, Version: "test", Subscriptions: true, Record: record.New(record.Options{Audit: s.audit})}
+	// The suite has more than get a tool of their own where nothing else is said.
+	options := gateway.Options{Service: service, Catalog: live, Version: "test", Subscriptions: true, MostTools: 100, Record: record.New(record.Options{Audit: s.audit})}
 	doorOptions := door.Options{Sessions: true, Loopback: true}
 	for _, c := range changes {
 		c(&options, &doorOptions)
