@@ -53,7 +53,9 @@ func TestDiskLimit(t *testing.T) {
 			t.Errorf("%d pods", len(pods.Items))
 		}
 	})
-	t.Run("the kubelet", func(t *testing.T) { refused(t, aside.ID, 1, "wrote more than its pod may and was ended. Kubernetes says: ", "begun") })
+	t.Run("the kubelet", func(t *testing.T) {
+		refused(t, aside.ID, 1, "wrote more than its pod may and was ended. Kubernetes says: ", "begun")
+	})
 	t.Run("neither", func(t *testing.T) {
 		run, _ := r.end(t, within.ID, 4*time.Minute)
 		is(t, run, runs.Succeeded, "")
