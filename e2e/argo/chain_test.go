@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +37,23 @@ func (u *user) chain(t *testing.T) {
 		}
 		return string(sum.RunID), sum.OutputURIs[port].URIs[0].String()
 	}
+	// both makes two calls at once, and again, to wait for the same two runs.
+	calls := 0
+	both := func(port, engine string, pair ...[]string) (outputs []string) {
+		t.Helper()
+		for i := range pair {
+			calls++
+			pair[i] = append(pair[i], fmt.Sprintf("--request-id=chain-%d", calls))
+			if out, err := u.ligase(t, append([]string{"run", "--detach", "--engine", engine}, pair[i]...)...); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+		}
+		for _, args := range pair {
+			_, output := run(u, engine, port, args...)
+			outputs = append(outputs, output)
+		}
+		return outputs
+	}
 	table := func(u *user, engine string, args ...string) []map[string]string {
 		t.Helper()
 		id, _ := run(u, engine, "all", append(args, "by=fold.baseline.agreement")...)
@@ -50,10 +68,10 @@ func (u *user) chain(t *testing.T) {
 	tables := map[string][]map[string]string{}
 	for engine, whoRanks := range map[string]*user{"local": u, "argo": &other} {
 		call := []string{"rank"}
-		for _, sequence := range sequences {
-			_, model := run(u, engine, "structure", "fold", "sequence="+sequence, "seed=37")
-			_, scores := run(u, engine, "scores", "score", "model="+model, "reference=@"+structure)
-			call = append(call, "models="+model, "scores="+scores, "sequences="+sequence)
+		models := both("structure", engine, []string{"fold", "sequence=" + sequences[0], "seed=37"}, []string{"fold", "sequence=" + sequences[1], "seed=37"})
+		scores := both("scores", engine, []string{"score", "model=" + models[0], "reference=@" + structure}, []string{"score", "model=" + models[1], "reference=@" + structure})
+		for i := range sequences {
+			call = append(call, "models="+models[i], "scores="+scores[i], "sequences="+sequences[i])
 		}
 		tables[engine] = table(whoRanks, engine, call...)
 	}

@@ -16,10 +16,11 @@ import (
 	"github.com/ligase-bio/ligase/uris"
 )
 
-// TestDiskLimit holds resources.disk against what is done of it on a cluster:
-// by the worker, which says what was too much and is tried again only for that
-// class, and by the kubelet, which looks at what the worker does not see.
-func TestDiskLimit(t *testing.T) {
+// TestDiskAndVolumes holds resources.disk against what is done of it on a
+// cluster: by the worker, which says what was too much and is tried again only
+// for that class, and by the kubelet, which looks at what the worker does not
+// see. As that takes a minute, volumes are tried meanwhile.
+func TestDiskAndVolumes(t *testing.T) {
 	t.Parallel()
 	s := newFaultSite(t)
 	r := s.replica(t, nil, uris.URI{}, nil)
@@ -39,6 +40,7 @@ func TestDiskLimit(t *testing.T) {
 			t.Errorf("its attempts are of %q, want %d", claims, attempts)
 		}
 	}
+	t.Run("volume", s.volume)
 	t.Run("the worker", func(t *testing.T) {
 		refused(t, work.ID, 2, "more than the 16 MiB of disk that its implementation asks for, and was ended.", "")
 		pods := must(s.kube.CoreV1().Pods(s.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "workflows.argoproj.io/workflow=" + s.workflows(work.ID)[0]}))(t)

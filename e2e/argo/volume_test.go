@@ -27,12 +27,10 @@ import (
 	"github.com/ligase-bio/ligase/uris"
 )
 
-// TestVolume goes the way of somebody whose step needs weights: the claim is
-// not there; it is there, and cannot be mounted; it is empty; the Job that fills
-// it is at work, and interrupted; it is filled. The run is one, and retried.
-func TestVolume(t *testing.T) {
-	t.Parallel()
-	s := newFaultSite(t)
+// volume goes the way of somebody whose step needs weights: the claim is not
+// there; it is there, and cannot be mounted; it is empty; the Job that fills it
+// is at work, and interrupted; it is filled. The run is one, and retried.
+func (s *site) volume(t *testing.T) {
 	if !s.cluster.Ours {
 		t.Skip("a volume is made of a folder of this machine: its node must be the one of `make cluster-up`")
 	}
