@@ -2,17 +2,26 @@ package deploy
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/steps/worker"
 )
 
 // Every volume that the library needs has a claim of its name and a Job that
@@ -87,5 +96,89 @@ func TestFillsWithTheImageThatReads(t *testing.T) {
 	}
 	if !strings.Contains(string(data), "image: "+image+" ") {
 		t.Errorf("it is not filled by %s", image)
+	}
+}
+
+// The scripts of Jobs go on where they were interrupted, and until they have
+// ended nobody takes the volume for filled.
+func TestFillsGoOn(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl, by which the Jobs download")
+	}
+	cat, problems := catalog.Load(catalog.Builtin()...)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	volume := func(implementation string) *steps.Volume {
+		return &cat.Step("fold").Implementation(implementation).Volumes[0]
+	}
+	source := regexp.MustCompile(`from=https://[^/\n]+`)
+	for _, v := range []*steps.Volume{volume("esmfold"), volume("esmfold_hf")} {
+		t.Run(v.Name, func(t *testing.T) {
+			t.Parallel()
+			content := bytes.Repeat([]byte(v.Name), 100_000)
+			var mu sync.Mutex
+			asked := map[string]int{}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				asked[r.URL.Path]++
+				first := asked[r.URL.Path] == 1
+				mu.Unlock()
+				if !first {
+					http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+					return
+				}
+				w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+				_, _ = w.Write(content[:len(content)/2])
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			}))
+			defer server.Close()
+			data, err := os.ReadFile(filepath.Join("volumes", v.Name+".yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var job batchv1.Job
+			_, second, _ := bytes.Cut(data, []byte("\n---\n"))
+			if err := yaml.UnmarshalStrict(second, &job); err != nil {
+				t.Fatal(err)
+			}
+			c, folder := job.Spec.Template.Spec.Containers[0], t.TempDir()
+			script := source.ReplaceAllString(strings.ReplaceAll(c.Args[0], "/volume", folder), "from="+server.URL)
+			run := func() error {
+				out, err := exec.CommandContext(t.Context(), c.Command[0], append(slices.Clone(c.Command[1:]), script)...).CombinedOutput()
+				t.Logf("%v\n%s", err, out)
+				return err
+			}
+			interrupted := 0
+			for ; interrupted < 10 && run() != nil; interrupted++ {
+				if worker.VolumeLacks(v, folder) == "" {
+					t.Fatalf("interrupted after %v it is taken for filled", asked)
+				}
+			}
+			if interrupted != len(asked) || len(asked) < 2 {
+				t.Errorf("it was interrupted %d times, asking for %v; want once for each", interrupted, asked)
+			}
+			if why := worker.VolumeLacks(v, folder); why != "" {
+				t.Error(why)
+			}
+			err = filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+				if err != nil || d.IsDir() {
+					return err
+				}
+				if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {
+					t.Errorf("%s: %v, and %d bytes of %d", path, err, len(got), len(content))
+				}
+				return os.Rename(path, path+".part") // as if ended just before that
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, what := range []string{"whose files are complete, and have no name yet", "that is filled"} {
+				if err := run(); err != nil || worker.VolumeLacks(v, folder) != "" {
+					t.Errorf("again, on a volume %s: %v", what, err)
+				}
+			}
+		})
 	}
 }

@@ -63,6 +63,7 @@ func TestLibraryAgreesWithTheLaptop(t *testing.T) {
 			}
 		})
 	}
+	t.Run("chain", u.chain)
 }
 
 var aURI = regexp.MustCompile(`(file|s3)://[^",]*?(/runs/[^",]*|…)`)

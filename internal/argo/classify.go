@@ -3,6 +3,7 @@ package argo
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,6 +137,8 @@ func schedulingProblem(message string) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	// What came of looking for something to preempt where there is nothing.
+	said = strings.TrimSuffix(said, ". not found")
 	m := noNodes.FindStringSubmatch(said)
 	if m == nil {
 		return said, true
@@ -181,6 +184,13 @@ func pendingProblem(message, image string) string {
 		return ""
 	case imageProblem(message):
 		return fmt.Sprintf("the image %s cannot be pulled (%s)", imageIn(message, image), reasonOf(message))
+	case slices.Contains(mountProblems, reasonOf(message)):
+		_, said, _ := strings.Cut(message, ": ")
+		return "a volume of the pod cannot be mounted (" + said + ")"
+	case strings.Contains(message, "unbound immediate PersistentVolumeClaims"):
+		return "a PersistentVolumeClaim of the pod has no volume yet (kubectl describe pvc says why)"
+	case claimProblem(message) != "":
+		return fmt.Sprintf("there is no PersistentVolumeClaim %s; make it in the namespace of the run and fill it, or have the template name the one that holds the same (ligase render --claim)", claimProblem(message))
 	}
 	if why, ok := schedulingProblem(message); ok {
 		return why

@@ -667,7 +667,7 @@ func TestAPodThatDoesNotStartSaysWhy(t *testing.T) {
 	t.Run("no claim", func(t *testing.T) {
 		l := newLab(t, nil)
 		j := pend(l, `Unschedulable: 0/1 nodes are available: persistentvolumeclaim "esmfold-weights" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.`)
-		l.says(`waiting: 0/1 nodes are available: persistentvolumeclaim "esmfold-weights" not found`)
+		l.says("waiting: there is no PersistentVolumeClaim esmfold-weights; make it in the namespace of the run and fill it")
 		time.Sleep(1100 * time.Millisecond)
 		l.clock.advance(3 * time.Minute)
 		l.until("stop", func() bool { return l.workflow(j.Workflow).Spec.Shutdown != "" })

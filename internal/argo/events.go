@@ -118,3 +118,26 @@ func earliest(times ...time.Time) time.Time {
 	}
 	return first
 }
+
+// mountProblems are what the kubelet and the attach controller say of a pod
+// whose volumes do not come. A pod's status has no word of it.
+var mountProblems = []string{"FailedMount", "FailedAttachVolume"}
+
+// mountProblem is why a pod's volumes do not come, if that is the last that was
+// said of it; "" when it is not, or nobody knows.
+func (e *Engine) mountProblem(ctx context.Context, pod string) string {
+	page, err := e.clients.kube.CoreV1().Events(e.options.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + pod})
+	if err != nil {
+		return ""
+	}
+	var last runs.Event
+	for i := range page.Items {
+		if said := eventOf(&page.Items[i], nil); page.Items[i].InvolvedObject.Name == pod && !said.Time.Before(last.Time) {
+			last = said
+		}
+	}
+	if !slices.Contains(mountProblems, last.Kind) {
+		return ""
+	}
+	return last.Kind + ": " + last.Message
+}

@@ -129,7 +129,7 @@ func (e *Engine) waited(r *run, t *task, a *attempt, now time.Time) bool {
 	why := a.why()
 	if a.pod.name != "" && pendingProblem(a.pod.message, "") == "" && now.Sub(a.pod.began) > inspectAfter && now.Sub(a.inspected) > inspectEvery {
 		a.inspected = now
-		e.inspect(r, a)
+		e.inspect(r, a, t.impl != nil && len(t.impl.Volumes) > 0)
 	}
 	claim := claimProblem(why)
 	a.stuck = since(a.stuck, imageProblem(why) || claim != "", now)
@@ -140,8 +140,9 @@ func (e *Engine) waited(r *run, t *task, a *attempt, now time.Time) bool {
 	case r.account.Aborted():
 		return false
 	case !a.stuck.IsZero() && now.Sub(a.stuck) >= e.options.ImageWait && claim != "":
-		f = failure(steps.FailUnschedulable, nil, hintClaim, true, "The pod of %s cannot start, because there is no PersistentVolumeClaim %s. Kubernetes says: %s.",
-			t.Node, claim, pendingProblem(why, ""))
+		said, _ := schedulingProblem(why)
+		f = failure(steps.FailUnschedulable, nil, hintClaim, true, "The pod of %s cannot start, because there is no PersistentVolumeClaim %s.%s",
+			t.Node, claim, sentence(said))
 	case !a.stuck.IsZero() && now.Sub(a.stuck) >= e.options.ImageWait:
 		f = failure(steps.FailImage, nil, hintImage, true, "The image %s of %s could not be pulled in %s: %s.",
 			imageIn(why, t.image()), t.Node, e.options.ImageWait, why)
@@ -173,8 +174,8 @@ func since(begun time.Time, so bool, now time.Time) time.Time {
 }
 
 // inspect asks for a pod that does not start: of its init containers, which
-// bring the worker, Argo says nothing.
-func (e *Engine) inspect(r *run, a *attempt) {
+// bring the worker, and of its volumes Argo says nothing.
+func (e *Engine) inspect(r *run, a *attempt, volumes bool) {
 	name, id := a.pod.name, a.pod.id
 	e.background(func(ctx context.Context) {
 		call, cancel := context.WithTimeout(ctx, e.options.CallTimeout)
@@ -184,6 +185,9 @@ func (e *Engine) inspect(r *run, a *attempt) {
 			return
 		}
 		note := noteOf(pod)
+		if note == "" && volumes && pod.Status.Phase == corev1.PodPending {
+			note = e.mountProblem(call, name)
+		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if r.over || a.pod.id != id || !a.pod.pending() || note == a.note {

@@ -16,10 +16,10 @@ import (
 // most: a disk that is full takes with it the store, the database and whatever
 // else the machine does.
 //
-// Only what lies in the attempt's folder counts: in a container and in a pod
-// there is nothing else that can be written. How much room there is tells one
-// system call; the files are only counted where there is a limit to hold them
-// to, or somebody to be found.
+// Only what lies in the attempt's folder counts: in a container there is nothing
+// else that can be written, and in a pod only /tmp, which the kubelet looks at,
+// once a minute. How much room there is tells one system call; the files are only
+// counted where there is a limit to hold them to, or somebody to be found.
 type diskWatch struct {
 	root  string                   // below which the folders are
 	spare func() (free, low int64) // bytes that are free, and how few are too few

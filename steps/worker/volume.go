@@ -60,6 +60,7 @@ func (a *attempt) volumes(parts []part) *steps.Failure {
 func (a *attempt) lacks(v *steps.Volume, why string) *steps.Failure {
 	f := fail(steps.FailImage, "The implementation %q of %s finds %s at %s, and its image comes without it. %s",
 		a.task.Implementation.Name, a.task.Step, v.Name, v.At, why)
+	f.Retryable = true // the call can stay as it is
 	f.Hint = "Fill the volume where the step runs, then retry the run."
 	if v.Get != "" {
 		f.Hint = "Fill the volume where the step runs (" + v.Get + "), then retry the run."

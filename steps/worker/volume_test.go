@@ -20,7 +20,7 @@ func TestVolumeOfAProcess(t *testing.T) {
 	task.Implementation.Volumes = []steps.Volume{{Name: "w", At: at, Files: []string{"sub/*.pt"}, Get: "make them"}}
 
 	f := l.wants(task, steps.FailImage, "finds w at "+at+", and its image comes without it. There is no folder")
-	if !strings.Contains(f.Hint, "(make them)") || f.LogTail != "" {
+	if !strings.Contains(f.Hint, "(make them)") || f.LogTail != "" || !f.Retryable {
 		t.Errorf("%+v", f)
 	}
 	if err := os.MkdirAll(filepath.Join(at, "sub"), 0o755); err != nil {

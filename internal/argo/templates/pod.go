@@ -26,10 +26,15 @@ const (
 	// in images that are made to run without root.
 	nobody = int64(65532)
 
-	// besides is the memory, and the disk, that a pod's main container needs
-	// besides what its step does: the worker and Argo's supervisor, their
-	// program and logs.
+	// besides is the memory that a pod's main container needs besides what its
+	// step does: the worker and Argo's supervisor.
 	besides = 128 << 20
+
+	// diskBesides is the disk that a pod needs besides what its step writes. The
+	// kubelet holds all of the pod to the one limit, the programs that are
+	// brought in as well: Argo's supervisor has 108 MiB, the worker 24 MiB. The
+	// rest is for logs, of which the kubelet keeps 50 MiB.
+	diskBesides = 256 << 20
 
 	// grace is how much later than the worker, which ends a command that takes
 	// too long and says so, Kubernetes ends the pod. Staging and uploading are
@@ -193,7 +198,7 @@ func resourcesOf(r steps.Resources) corev1.ResourceRequirements {
 		need.Requests[gpuResource], need.Limits[gpuResource] = gpus, gpus
 	}
 	if r.Disk > 0 {
-		disk := *resource.NewQuantity(r.Disk+besides, resource.BinarySI)
+		disk := *resource.NewQuantity(r.Disk+diskBesides, resource.BinarySI)
 		need.Requests[corev1.ResourceEphemeralStorage], need.Limits[corev1.ResourceEphemeralStorage] = disk, disk
 	}
 	if len(need.Limits) == 0 {
@@ -225,7 +230,7 @@ func confine(t *wfv1.Template, o Options, disk int64) {
 	for _, name := range []string{"ligase", "tmp"} {
 		v := corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
 		if disk > 0 {
-			v.EmptyDir.SizeLimit = resource.NewQuantity(disk+besides, resource.BinarySI)
+			v.EmptyDir.SizeLimit = resource.NewQuantity(disk+diskBesides, resource.BinarySI)
 		}
 		t.Volumes = append(t.Volumes, v)
 	}
