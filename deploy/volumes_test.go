@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/ligase-bio/ligase/catalog"
+	"github.com/ligase-bio/ligase/steps/worker"
 )
 
 // Every volume that the library needs has a claim of its name and a Job that
@@ -70,6 +72,55 @@ func TestVolumesOfTheLibrary(t *testing.T) {
 		if s, o := pod.SecurityContext, c.SecurityContext; !*s.RunAsNonRoot || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault ||
 			*o.AllowPrivilegeEscalation || len(o.Capabilities.Drop) != 1 || o.Capabilities.Drop[0] != "ALL" || *pod.AutomountServiceAccountToken {
 			t.Errorf("%s is not confined as its namespace asks", file)
+		}
+	}
+}
+
+// A fill that was cut short leaves nothing that counts as the volume: it is one
+// only once the Job has done well. curl is one that brings half of the n-th
+// file, and ends.
+func TestAVolumeIsFilledWhenItsJobIsDone(t *testing.T) {
+	cat, problems := catalog.Load(catalog.Builtin()...)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for _, implementation := range []string{"esmfold", "esmfold_hf"} {
+		v := &cat.Step("fold").Implementation(implementation).Volumes[0]
+		data, err := os.ReadFile(filepath.Join("volumes", v.Name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, second, _ := bytes.Cut(data, []byte("\n---\n"))
+		var job batchv1.Job
+		if err := yaml.UnmarshalStrict(second, &job); err != nil {
+			t.Fatal(err)
+		}
+		volume, bin := t.TempDir(), t.TempDir()
+		c := job.Spec.Template.Spec.Containers[0]
+		script := strings.ReplaceAll(c.Args[0], "/volume", volume)
+		curl := "#!/bin/sh\nwhile [ \"$1\" != --output ]; do shift; done\necho half >>\"$2\"\n" +
+			"n=$(($(cat $0.left) - 1)); echo $n >$0.left; test $n -ge 0\n"
+		if err := os.WriteFile(filepath.Join(bin, "curl"), []byte(curl), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		tries := 0
+		for done := false; !done; tries++ {
+			if why := worker.VolumeLacks(v, volume); why == "" || tries > 10 {
+				t.Fatalf("%s: after %d tries that were cut short it counts as filled", v.Name, tries)
+			}
+			// Every other time the file that was cut short comes, and the next one is.
+			if err := os.WriteFile(filepath.Join(bin, "curl.left"), []byte{'0' + byte(tries%2)}, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(c.Command[0], append(slices.Clone(c.Command[1:]), script)...)
+			cmd.Env = []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
+			done = cmd.Run() == nil
+		}
+		if why := worker.VolumeLacks(v, volume); why != "" {
+			t.Errorf("%s: when its Job is done, it is not filled: %s", v.Name, why)
+		}
+		if tries < 3 {
+			t.Errorf("%s: filled after %d tries; this tries nothing", v.Name, tries)
 		}
 	}
 }
