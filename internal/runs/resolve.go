@@ -357,14 +357,24 @@ func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) 
 		}
 		return guesses[0], nil
 	}
-	what := "The value given"
+	what, is, fix := "The value given", "of no type that is known here", "Name the file with the extension of its format."
 	if name != "" {
 		what = quoted(name)
 	}
+	switch before := strings.TrimSuffix(name, path.Ext(name)); {
+	case ext == "gz" && bytes.HasPrefix(head, []byte("\x1f\x8b")) && s.tellsFormat(before): // RFC 1952
+		is, fix = "compressed with gzip", "Decompress it (gunzip), and give what comes out."
+	case ext != "" && !s.tellsFormat(before): // it may be any, also one that only its name would tell
+		for _, format := range formats {
+			if f := types.FormatOf(port.Type, format); f != nil && f.Wrapped() && types.CheckPort(*port, format, head, whole) == nil {
+				return steps.TypeFormat{Type: port.Type, Format: format}, nil
+			}
+		}
+	}
 	return steps.TypeFormat{}, &problem.Problem{
 		Code:    problem.TypeMismatch,
-		Message: fmt.Sprintf("%s is of no type that is known here; `%s` takes %s.", what, port.Name, dag.Describe(types, port.Type, formats)),
-		Fix:     "Name the file with the extension of its format.",
+		Message: fmt.Sprintf("%s is %s; `%s` takes %s.", what, is, port.Name, dag.Describe(types, port.Type, formats)),
+		Fix:     fix,
 	}
 }
 
