@@ -77,8 +77,9 @@ type Input struct {
 	Origin string `json:"origin,omitempty"`
 	// Split says of what it was a record, when the call gave a file of several:
 	// "`all.fasta`".
-	Split  string `json:"split,omitempty"`
-	Record int    `json:"record,omitempty"` // which, from 1
+	Split    string   `json:"split,omitempty"`
+	SplitURI uris.URI `json:"split_uri,omitzero"` // where that lay; zero: the call brought it
+	Record   int      `json:"record,omitempty"`   // which, from 1
 	// Metrics are what was measured of it by the run that made it, and MadeBy
 	// says what made it: a key of the plan's Makers.
 	Metrics map[string]float64 `json:"metrics,omitempty"`

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/steps"
+	"github.com/ligase-bio/ligase/uris"
 )
 
 // Prediction is what a node of a plan is expected to take, for the longest of
@@ -329,4 +330,54 @@ func (p *Plan) Span(predicted []Prediction) string {
 		text += fmt.Sprintf(", and at least %s however much of it runs at once", steps.SpanText(least))
 	}
 	return text + "."
+}
+
+// GPUMemory gives how many bytes a task of a node is predicted to need on each
+// of its GPUs, by the length of what that task works on where the call says
+// so, else of the longest; 0: nothing is predicted. A figure that is an
+// estimate's upper or lower bound counts as it is.
+func (p *Plan) GPUMemory(node string) func(uris.Index) float64 {
+	n := p.Compiled.Node(node)
+	cost := p.Compiled.Steps[n.Step].Implementation(n.Implementation).Cost
+	if cost == nil {
+		return func(uris.Index) float64 { return 0 }
+	}
+	lengths := lengths{plan: p, known: map[dag.Endpoint][]int{}}
+	work := lengths.work(n, cost)
+	needs := func(length int) float64 {
+		return cost.Expect(steps.Work{Length: length, Times: work.Times}, nil).GPUMemory.Value
+	}
+	longest := needs(work.Length)
+	from, level := lengths.root(n, cost.By), -1
+	if from.Port != "" {
+		level = slices.Index(p.Compiled.Graph().Dims(node), from)
+	}
+	if level < 0 {
+		return func(uris.Index) float64 { return longest }
+	}
+	each := make([]float64, len(p.Inputs[from.Port]))
+	for i, length := range lengths.of(from) {
+		each[i] = needs(length)
+	}
+	return func(index uris.Index) float64 {
+		if item := index.Prefix(level + 1).Last(); item >= 0 && item < len(each) {
+			return each[item]
+		}
+		return longest
+	}
+}
+
+// root is the input of the whole that the length which a node's input or
+// parameter of that name says is that of; zero when it is none's.
+func (l *lengths) root(n *CompiledNode, name string) dag.Endpoint {
+	for _, b := range n.Inputs {
+		if b.Port != name || len(l.of(b.From)) == 0 {
+			continue
+		}
+		if b.From.Node == "" {
+			return b.From
+		}
+		return l.root(l.plan.Compiled.Node(b.From.Node), l.plan.Compiled.StepOf(b.From.Node).Output(b.From.Port).Length)
+	}
+	return dag.Endpoint{}
 }

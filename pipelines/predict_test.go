@@ -1,6 +1,8 @@
 package pipelines_test
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/ligase-bio/ligase/pipelines"
@@ -83,5 +85,49 @@ outputs: {out: again.structure, other: cut.structure}
 	}
 	if expected, err = plan.Predict(nil); err != nil || expected[0].Reason() != "sequence is 250, times 3 models; figures: a paper; longer than any that is known; it would exceed the timeout of 60 s" {
 		t.Errorf("%v %v", expected, err)
+	}
+}
+
+// What a task needs of a GPU goes by the length of its own item, also when
+// that is cut further or has gone through steps that keep the length; where the
+// call does not tell it apart, by the longest.
+func TestGPUMemoryOfEachTask(t *testing.T) {
+	s := testShelf(t).with(t, strings.ReplaceAll(foldStep, "points: [{length: 10, seconds: 1}, {length: 100, seconds: 10}]",
+		"points: [{length: 10, gpu_memory: 1000Mi}, {length: 100, gpu_memory: 10000Mi}]"))
+	p := parsed(t, `
+name: p
+version: 1.0.0
+title: A pipeline
+description: Of scatters.
+inputs: {sequences: {type: protein.sequence, many: true}, one: {type: protein.sequence}}
+nodes:
+  first: {step: predict, each: {sequence: $inputs.sequences}}
+  again: {step: predict, each: {sequence: first.pieces}}
+  cut: {step: predict, each: {sequence: first.cut}}
+  single: {step: predict, with: {sequence: $inputs.one}}
+outputs: {out: again.structure, other: cut.structure, third: single.structure}
+`)
+	c, err := pipelines.Compile(p, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	input := func(name string, length int) pipelines.Input {
+		return pipelines.Input{URI: uris.MustParse("mem://b/" + name), Type: "protein.sequence", Format: "fasta", Length: length}
+	}
+	plan, err := c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sequences": {input("a", 10), input("b", 100)}, "one": {input("c", 10)}}}, s.Types())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		node  string
+		index uris.Index
+		want  float64 // MiB
+	}{
+		{"first", "0", 1000}, {"first", "1", 10000}, {"again", "0.3", 1000}, {"again", "1.0", 10000},
+		{"cut", "0", 0}, {"cut", "1", 0}, {"single", "", 1000}, {"first", "7", 10000},
+	} {
+		if got := plan.GPUMemory(tt.node)(tt.index) / (1 << 20); math.Abs(got-tt.want) > 1 {
+			t.Errorf("%s %s needs %g MiB, want %g", tt.node, tt.index, got, tt.want)
+		}
 	}
 }

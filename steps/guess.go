@@ -12,18 +12,18 @@ type TypeFormat struct{ Type, Format string }
 
 // Guess names the type and format that an object seems to have, from its name
 // and first bytes: the most specific type whose extension and check agree;
-// several when they are ambiguous, none when nothing fits. A name whose
-// extension no format has is left out of account; then only formats with a
-// rule that asks for something count. A type that adds nothing
+// several when they are ambiguous, none when nothing fits. Of a name whose
+// extension no format has, the one before it counts (x.fasta.gz is no reads,
+// whatever gzip looks like); if no format has that either, the name is left out
+// of account, and only formats count that have a rule that asks for something
+// of their own. A type that adds nothing
 // of its own to its parent's format cannot be told from it and is never
 // guessed: see [Types.Related].
 func (t *Types) Guess(name string, head []byte, whole bool) []TypeFormat {
 	base := strings.ToLower(path.Base(name))
-	known := false
-	for _, typ := range t.types {
-		for i := range typ.Formats {
-			known = known || typ.Formats[i].hasExtensionOf(base)
-		}
+	known := t.named(base)
+	if before := strings.TrimSuffix(base, path.Ext(base)); !known && t.named(before) {
+		base, known = before, true
 	}
 	var found []TypeFormat
 	for _, n := range t.names {
@@ -50,6 +50,24 @@ func (t *Types) Guess(name string, head []byte, whole bool) []TypeFormat {
 	return found
 }
 
+// named reports whether some format's files are named like that.
+func (t *Types) named(base string) bool {
+	for _, typ := range t.types {
+		for i := range typ.Formats {
+			if typ.Formats[i].hasExtensionOf(base) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Wrapped reports whether the format's files are named by two endings, like
+// fastq.gz: their first bytes show what others are wrapped in, too.
+func (f *Format) Wrapped() bool {
+	return len(f.Extensions) > 0 && !slices.ContainsFunc(f.Extensions, func(ext string) bool { return !strings.Contains(ext, ".") })
+}
+
 func (f *Format) hasExtensionOf(base string) bool {
 	return slices.ContainsFunc(f.Extensions, func(ext string) bool {
 		return strings.HasSuffix(base, "."+ext)
@@ -57,9 +75,10 @@ func (f *Format) hasExtensionOf(base string) bool {
 }
 
 // distinctive reports whether the format's rules ask for something that is
-// there, and do not only refuse what is not wanted.
+// there, and do not only refuse what is not wanted, nor only for what it is
+// wrapped in.
 func (f *Format) distinctive() bool {
-	return slices.ContainsFunc(f.rules, func(r rule) bool {
+	return !f.Wrapped() && slices.ContainsFunc(f.rules, func(r rule) bool {
 		return r.startsWith != "" || r.magic != nil || r.anyLine != nil || r.joined != nil || r.json
 	})
 }

@@ -172,6 +172,7 @@ func TestLength(t *testing.T) {
 
 func TestGuess(t *testing.T) {
 	types := libraryTypes(t)
+	const bgzf = "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x06\x00BC\x02\x00\x1b\x00"
 	for _, c := range []struct {
 		name, head string
 		want       []steps.TypeFormat
@@ -185,6 +186,15 @@ func TestGuess(t *testing.T) {
 		{"x.fasta", ">a\nACGTACGTACGT\n", []steps.TypeFormat{{"genome.sequence", "fasta"}}},
 		{"x.csv", "a,b\n", []steps.TypeFormat{{"table", "csv"}}},
 		{"x.fastq.gz", "\x1f\x8b", []steps.TypeFormat{{"reads", "fastq_gz"}}},
+		{"x.fasta.gz", "\x1f\x8b", nil},
+		{"x.PDB.gz", "\x1f\x8b", nil},
+		{"x.fa.gz", bgzf, nil}, // as bgzip writes it, and BAM is
+		{"x.tar.gz", "\x1f\x8b", nil},
+		{"x.gz", "\x1f\x8b", nil},
+		{"", "\x1f\x8b", nil},
+		{"x", bgzf, []steps.TypeFormat{{"alignment.reads", "bam"}}},
+		{"x.pdb.bak", atom + side, []steps.TypeFormat{{"protein.structure", "pdb"}}},
+		{"x.pdb.txt", ">a\nMKVL\n", nil},
 		{"x.bin", "\x00\x01", nil},
 	} {
 		if diff := cmp.Diff(c.want, types.Guess(c.name, []byte(c.head), true)); diff != "" {

@@ -18,7 +18,7 @@ type Volume struct {
 	Name        string   `json:"name"`
 	At          string   `json:"at"`                    // absolute path that commands find it at
 	Description string   `json:"description,omitempty"` // what is in it
-	Files       []string `json:"files,omitempty"`       // patterns below it, slash-separated, of which each names something: what tells a volume that is filled from one that is not
+	Files       []string `json:"files,omitempty"`       // patterns below it, slash-separated, of which each names something, see OneOf: what tells a volume that is filled from one that is not
 	Get         string   `json:"get,omitempty"`         // for people: the command or the address that it is filled from
 }
 
@@ -82,22 +82,29 @@ func decodeAt(n *definition.Node) string {
 	return ""
 }
 
-// decodeContent reads a pattern for what is below a volume.
+// decodeContent reads patterns for what is below a volume, of which one is
+// enough.
 func decodeContent(n *definition.Node) string {
-	glob := n.Text()
-	switch {
-	case n.Shape() != definition.Text:
-		return ""
-	case glob == "" || path.IsAbs(glob) || path.Clean(glob) != glob || glob == ".." || strings.HasPrefix(glob, "../") || strings.Contains(glob, "$("):
-		n.Problem(problem.Invalid, "Write a path below the volume, like checkpoints/*.pt.", "%.60q is not a path below the volume.", glob)
+	files := n.Text()
+	if n.Shape() != definition.Text {
 		return ""
 	}
-	if _, err := path.Match(glob, ""); err != nil || strings.Contains(glob, "**") {
-		n.Problem(problem.Invalid, "Write it like checkpoints/*.pt.", "%.60q is not a pattern for names of files.", glob)
-		return ""
+	for _, glob := range OneOf(files) {
+		if glob == "" || glob != strings.TrimSpace(glob) || path.IsAbs(glob) || path.Clean(glob) != glob || glob == ".." || strings.HasPrefix(glob, "../") || strings.Contains(glob, "$(") {
+			n.Problem(problem.Invalid, "Write a path below the volume, like checkpoints/*.pt.", "%.60q is not a path below the volume.", glob)
+			return ""
+		}
+		if _, err := path.Match(glob, ""); err != nil || strings.Contains(glob, "**") {
+			n.Problem(problem.Invalid, "Write it like checkpoints/*.pt.", "%.60q is not a pattern for names of files.", glob)
+			return ""
+		}
 	}
-	return glob
+	return files
 }
+
+// OneOf are the patterns that one of a volume's Files is: "*.safetensors|*.bin"
+// is there when any of them names something.
+func OneOf(files string) []string { return strings.Split(files, "|") }
 
 // beneath reports whether a path is another one or below it.
 func beneath(p, above string) bool { return p == above || strings.HasPrefix(p, above+"/") }

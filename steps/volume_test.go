@@ -25,12 +25,12 @@ implementations:
 
 func TestVolumes(t *testing.T) {
 	step, problems := steps.ParseStep("s.yaml", []byte(strings.Replace(withVolumes, "VOLUMES",
-		`{esmfold-weights: {at: /weights/esmfold, description: Theirs., files: [checkpoints/a.pt, "*.json"], get: "fetch it"}, db: {at: /db}}`, 1)))
+		`{esmfold-weights: {at: /weights/esmfold, description: Theirs., files: [checkpoints/a.pt, "*.json|c/*.yaml"], get: "fetch it"}, db: {at: /db}}`, 1)))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	want := []steps.Volume{
-		{Name: "esmfold-weights", At: "/weights/esmfold", Description: "Theirs.", Files: []string{"checkpoints/a.pt", "*.json"}, Get: "fetch it"},
+		{Name: "esmfold-weights", At: "/weights/esmfold", Description: "Theirs.", Files: []string{"checkpoints/a.pt", "*.json|c/*.yaml"}, Get: "fetch it"},
 		{Name: "db", At: "/db"},
 	}
 	if diff := cmp.Diff(want, step.Implementations[0].Volumes); diff != "" {
@@ -50,6 +50,9 @@ func TestVolumes(t *testing.T) {
 		`{w: {at: /w}, v: {at: /w/v}}`:     "w and v lie in each other",
 		`{w: {at: /w, files: [../x]}}`:     "not a path below the volume",
 		`{w: {at: /w, files: ["a/**/b"]}}`: "not a pattern",
+		`{w: {at: /w, files: ["a|../x"]}}`: "not a path below the volume",
+		`{w: {at: /w, files: ["a | b"]}}`:  "not a path below the volume",
+		`{w: {at: /w, files: ["a|"]}}`:     "not a path below the volume",
 		`{w: {at: /w, claim: x}}`:          "claim",
 		`[{name: w, at: /w}]`:              "volumes",
 	} {

@@ -194,6 +194,21 @@ func TestReportOfACampaign(t *testing.T) {
 		}
 	})
 
+	t.Run("copies", func(t *testing.T) {
+		// Of where a model lies the end is shown, in one line; selected, it is all there.
+		b.serveWith("/copied.html", paths["report"], `<script>
+const cell = document.querySelector("td.uri");
+getSelection().selectAllChildren(cell);
+document.documentElement.dataset.copied = getSelection().toString();
+document.documentElement.dataset.lines = cell.clientHeight / parseFloat(getComputedStyle(cell).fontSize) < 4 ? "one" : "many";
+document.documentElement.dataset.hidden = cell.querySelector(".before").getBoundingClientRect().width;
+</script>`)
+		dom := b.dom(t, "/copied.html", 1440, false)
+		if !regexp.MustCompile(`data-copied="[a-z0-9]+://[^"]*/runs/[^"]*\.pdb"`).MatchString(dom) || !strings.Contains(dom, `data-lines="one"`) || !strings.Contains(dom, `data-hidden="0"`) {
+			t.Errorf("%q", regexp.MustCompile(`data-[a-z]+="[^"]*"`).FindAllString(dom, -1))
+		}
+	})
+
 	for _, width := range []int{360, 1440} {
 		for _, dark := range []bool{false, true} {
 			name := fmt.Sprintf("%d-light", width)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,6 +43,8 @@ type app struct {
 	clusterFlag  bool
 	json         bool
 
+	volumes    map[string]string // what volumeFlags say
+	warned     bool              // of volumes, see warnOfVolumes
 	config     *config.Config
 	configFile string // that was read, if any
 
@@ -106,11 +109,12 @@ func (a *app) settings() (config.Config, error) {
 			return config.Config{}, usagef("--pull: %v", err)
 		}
 	}
+	here, _ := filepath.Abs(".") // a folder that is gone is one that is not there
+	typed := config.Base{Dir: here, Home: a.Env("HOME")}
 	if len(a.mountFlags) > 0 {
 		c.Mounts = nil
-		here, _ := filepath.Abs(".") // a folder that is gone is one that is not there
 		for _, text := range a.mountFlags {
-			folder, where, err := config.ParseMount(text, here)
+			folder, where, err := config.ParseMount(text, typed)
 			if err != nil {
 				return config.Config{}, usagef("--mount: %v Write it like /srv/weights:/weights.", err)
 			}
@@ -118,16 +122,21 @@ func (a *app) settings() (config.Config, error) {
 		}
 	}
 	for _, text := range a.volumeFlags {
-		here, _ := filepath.Abs(".") // a folder that is gone is one that is not there
-		name, folder, err := config.ParseVolume(text, here)
+		name, folder, err := config.ParseVolume(text, typed)
 		if err != nil {
 			return config.Config{}, usagef("--volume: %v Write it like esmfold-weights=/srv/weights/esmfold.", err)
 		}
+		if a.volumes == nil {
+			a.volumes = map[string]string{}
+		}
+		a.volumes[name] = folder
+	}
+	if len(a.volumes) > 0 {
 		c.Volumes = maps.Clone(c.Volumes)
 		if c.Volumes == nil {
 			c.Volumes = map[string]string{}
 		}
-		c.Volumes[name] = folder
+		maps.Copy(c.Volumes, a.volumes)
 	}
 	if len(a.catalogFlags) > 0 {
 		c.Catalogs = a.catalogFlags
@@ -212,6 +221,17 @@ func (a *app) sources() []catalog.Source {
 	return append(sources, a.found...)
 }
 
+// begin reads what every command goes by.
+func (a *app) begin(ctx context.Context) error {
+	if _, err := a.settings(); err != nil {
+		return err
+	}
+	if err := a.checkFolders(); err != nil || !a.clusterFlag {
+		return err
+	}
+	return a.addCluster(ctx)
+}
+
 // checkFolders refuses catalog folders that are not there: whoever names one
 // means it.
 func (a *app) checkFolders() error {
@@ -226,6 +246,7 @@ func (a *app) checkFolders() error {
 // catalogOrWarn gives what is sound in the catalog and says how much is not.
 func (a *app) catalogOrWarn() *catalog.Catalog {
 	c, problems := a.loadCatalog()
+	a.warnOfVolumes()
 	if len(problems) > 0 {
 		fmt.Fprintf(a.Err, "ligase: %s in the catalog's folders; what has them is left out. See: ligase validate %s\n",
 			counted(len(problems), "problem"), strings.Join(a.catalogDirs(), " "))
@@ -402,9 +423,10 @@ func (a *app) sameSetUp() ([]string, error) {
 			args = append(args, "--mount", m)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Volumes)) {
+	// Those that the configuration names it says there, too.
+	for _, name := range slices.Sorted(maps.Keys(a.volumes)) {
 		if c.Engine == config.Local {
-			args = append(args, "--volume", name+"="+c.Volumes[name])
+			args = append(args, "--volume", name+"="+a.volumes[name])
 		}
 	}
 	paths := [][2]string{}

@@ -215,13 +215,10 @@ func (a *app) root() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := a.settings(); err != nil {
+			if err := a.begin(cmd.Context()); err != nil {
 				return err
 			}
-			if err := a.checkFolders(); err != nil || !a.clusterFlag {
-				return err
-			}
-			return a.addCluster(cmd.Context())
+			return a.checkVolumes()
 		},
 	}
 	root.SetVersionTemplate("ligase {{.Version}} (" + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH + ")\n")

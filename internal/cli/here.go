@@ -19,7 +19,7 @@ func (a *app) containers() *container.Host {
 		c, _ := a.settings() // commands that need it have said why they cannot have it
 		o := container.Options{Use: container.Use(c.Containers), NoPull: c.Pull == config.PullNever, Volumes: c.Volumes}
 		for _, m := range c.Mounts {
-			if folder, where, err := config.ParseMount(m, "/"); err == nil { // else settings has said so
+			if folder, where, err := config.ParseMount(m, config.Base{Dir: "/"}); err == nil { // else settings has said so
 				o.Mounts = append(o.Mounts, container.Mount{Source: folder, Target: where, ReadOnly: true})
 			}
 		}

@@ -25,6 +25,10 @@ func (a *app) printFits(c *catalog.Catalog, have []steps.TypeFormat) error {
 		a.printJSON(map[string]any{"next": fits})
 		return nil
 	}
+	if len(have) == 0 {
+		fmt.Fprintln(a.Out, "What this is cannot be told by its name and content. Name its type; see `ligase catalog types`.")
+		return nil
+	}
 	if len(fits) == 0 {
 		fmt.Fprintf(a.Out, "Nothing in the catalog takes %s. See `ligase catalog types`.\n", typeNames(have))
 		return nil

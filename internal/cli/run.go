@@ -37,6 +37,7 @@ func (a *app) request(tool string, pairs []string, f callFlags) (runs.SubmitRequ
 		return runs.SubmitRequest{}, err
 	}
 	c, _ := a.loadCatalog()
+	a.warnOfVolumes()
 	compiled, err := c.Compile(tool, impls)
 	if err != nil {
 		return runs.SubmitRequest{}, a.orProblems(err)

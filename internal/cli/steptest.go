@@ -66,9 +66,14 @@ or does not keep a promise, 5 when there is no such step or file.`,
   ligase step test my_step --catalog ./definitions reads=@a.fastq reads=@b.fastq --keep`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeStepCall,
+		// The step may be in no catalog; its volumes count as well.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.begin(cmd.Context()) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			step, err := a.stepOf(args[0])
 			if err != nil {
+				return err
+			}
+			if err := a.checkVolumes(step); err != nil {
 				return err
 			}
 			return a.tryOut(cmd.Context(), step, args[1:], call, o)

@@ -201,24 +201,30 @@ func (a *app) prepare(ctx context.Context, t *trial, pairs []string, call callFl
 
 // placeTrial finds out where the command runs: where an engine of this
 // installation would have it. What keeps an engine from running an image keeps
-// a trial from it, too; how many GPUs and how much memory there are does not.
+// a trial from it, too, and so does a volume that is not there; how many GPUs
+// and how much memory there are does not.
 func (a *app) placeTrial(ctx context.Context, t *trial) error {
 	program := t.impl.Command[0].Templates[0] // no reference can stand there
-	if t.impl.Image == "" || program == container.Self {
-		return nil
+	here := local.NewHere(a.containers(), "")
+	if a.containers().Contains(t.impl.Image, program) {
+		anywhere := *t.impl
+		anywhere.Resources.Memory, anywhere.Resources.GPU = 0, len(t.gpus)
+		t.place = here.Of(ctx, &anywhere)
+		return t.refused(t.place)
 	}
-	if !a.containers().Contains(t.impl.Image, program) {
+	if t.impl.Image != "" && program != container.Self {
 		t.note("image", problem.Unreachable, "Try it in there, too: without --containers never.", "What was run is what this machine has, not its image %s.", t.impl.Image)
-		return nil
 	}
-	anywhere := *t.impl
-	anywhere.Resources.Memory, anywhere.Resources.GPU = 0, len(t.gpus)
-	t.place = local.NewHere(a.containers(), "").Of(ctx, &anywhere)
-	if t.place.Runs() {
+	return t.refused(here.Volumes(t.impl))
+}
+
+// refused says why there is no place for the command, as a run of it would.
+func (t *trial) refused(p local.Place) error {
+	if p.Runs() {
 		return nil
 	}
 	var ps problem.Problems
-	ps.Addf(t.impl.Pos, "implementations."+t.impl.Name, problem.NotAllowed, t.place.Fix, "The implementation %s of %s cannot run here. %s", t.impl.Name, t.step.Name, t.place.Why)
+	ps.Addf(t.impl.Pos, "implementations."+t.impl.Name, problem.NotAllowed, p.Fix, "The implementation %s of %s cannot run here. %s", t.impl.Name, t.step.Name, p.Why)
 	return ps.Err()
 }
 

@@ -122,7 +122,7 @@ func Load(flag string, getenv func(string) string) (Config, string, error) {
 		file = userFile(getenv)
 	}
 	if file != "" {
-		read, err := readFile(file, asked)
+		read, err := readFile(file, asked, getenv("HOME"))
 		if err != nil {
 			return c, file, err
 		}
@@ -150,7 +150,7 @@ func userFile(getenv func(string) string) string {
 }
 
 // readFile reads a configuration; nil when it is not there and need not be.
-func readFile(file string, asked bool) (*Config, error) {
+func readFile(file string, asked bool, home string) (*Config, error) {
 	f, err := os.Open(file)
 	if os.IsNotExist(err) {
 		if !asked {
@@ -170,15 +170,15 @@ func readFile(file string, asked bool) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the configuration %s: %w", file, err)
 	}
-	c, problems := Parse(file, filepath.Dir(abs), data)
+	c, problems := Parse(file, Base{Dir: filepath.Dir(abs), Home: home}, data)
 	if len(problems) > 0 {
 		return nil, problems.Err()
 	}
 	return &c, nil
 }
 
-// Parse reads a configuration; relative paths in it are below dir.
-func Parse(file, dir string, data []byte) (Config, problem.Problems) {
+// Parse reads a configuration.
+func Parse(file string, base Base, data []byte) (Config, problem.Problems) {
 	var c Config
 	doc := definition.Parse(file, data)
 	top := doc.Root().Fields()
@@ -187,7 +187,7 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 	c.Pull = definition.OneOf(top.Get("pull"), PullMissing, PullNever)
 	for _, n := range top.Get("mounts").ListOrOne() {
 		text := n.Text()
-		if folder, where, err := ParseMount(text, dir); err != nil {
+		if folder, where, err := ParseMount(text, base); err != nil {
 			n.Problem(problem.Invalid, "Write it like /srv/weights:/weights.", "%v", err)
 		} else {
 			c.Mounts = append(c.Mounts, folder+":"+where)
@@ -210,18 +210,18 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 		if !definition.VolumeName.MatchString(n.Key()) {
 			n.KeyProblem(problem.Invalid, "Write the name that ligase catalog show has, like esmfold-weights.", "No volume is called %.60q.", n.Key())
 		}
-		if folder := path(n, dir); folder == "" && n.Shape() == definition.Text {
+		if folder := base.node(n); n.Text() == "" && n.Shape() == definition.Text {
 			n.Problem(problem.Missing, "Write the folder that holds it.", "The volume %s has no folder.", n.Key())
 		} else {
 			c.Volumes[n.Key()] = folder
 		}
 	}
-	c.Data = path(top.Get("data"), dir)
+	c.Data = base.node(top.Get("data"))
 	for _, n := range top.Get("allow_roots").ListOrOne() {
 		c.AllowRoots = append(c.AllowRoots, uri(n))
 	}
 	for _, n := range top.Get("catalogs").ListOrOne() {
-		c.Catalogs = append(c.Catalogs, path(n, dir))
+		c.Catalogs = append(c.Catalogs, base.node(n))
 	}
 	for _, n := range top.Get("buckets").Entries() {
 		if c.Buckets == nil {
@@ -240,25 +240,16 @@ func Parse(file, dir string, data []byte) (Config, problem.Problems) {
 	argo := top.Get("argo").Fields()
 	c.Argo = ArgoConfig{
 		Root:      uri(argo.Get("root")),
-		Namespace: argo.Get("namespace").Text(), Kubeconfig: path(argo.Get("kubeconfig"), dir), Context: argo.Get("context").Text(),
+		Namespace: argo.Get("namespace").Text(), Kubeconfig: base.node(argo.Get("kubeconfig")), Context: argo.Get("context").Text(),
 		QPS: argo.Get("qps").Float(), Burst: int(argo.Get("burst").Int(0, 100_000)), AllowDrift: argo.Get("allow_drift").Bool(),
 	}
 	if c.Argo.QPS < 0 {
 		argo.Get("qps").Problem(problem.OutOfRange, "Give requests a second, such as 200, or leave it out.", "The rate is negative.")
 	}
 	argo.Done()
-	c.Serve = parseServe(top.Get("serve"), dir)
+	c.Serve = parseServe(top.Get("serve"), base)
 	top.Done()
 	return c, doc.Problems()
-}
-
-// path reads a path, relative to dir; "~/" is not expanded.
-func path(n *definition.Node, dir string) string {
-	text := n.Text()
-	if text == "" || filepath.IsAbs(text) {
-		return text
-	}
-	return filepath.Join(dir, text)
 }
 
 // uri reads the URI of a folder.
@@ -349,8 +340,8 @@ func ParsePull(text string) (Pull, error) {
 }
 
 // ParseVolume reads NAME=FOLDER: the name of a volume, and the folder of this
-// machine that it is, below dir unless it is absolute.
-func ParseVolume(text, dir string) (name, folder string, err error) {
+// machine that it is.
+func ParseVolume(text string, base Base) (name, folder string, err error) {
 	name, folder, _ = strings.Cut(text, "=")
 	if name == "" || folder == "" {
 		return "", "", fmt.Errorf("%q does not say which folder is which volume.", text)
@@ -358,22 +349,22 @@ func ParseVolume(text, dir string) (name, folder string, err error) {
 	if !definition.VolumeName.MatchString(name) {
 		return "", "", fmt.Errorf("No volume is called %.60q.", name)
 	}
-	if !filepath.IsAbs(folder) {
-		folder = filepath.Join(dir, folder)
+	if folder, err = base.Path(folder); err != nil {
+		return "", "", err
 	}
 	return name, filepath.Clean(folder), nil
 }
 
-// ParseMount reads FOLDER:WHERE: a folder of this machine, below dir unless it
-// is absolute, and where containers have it.
-func ParseMount(text, dir string) (folder, where string, err error) {
+// ParseMount reads FOLDER:WHERE: a folder of this machine, and where containers
+// have it.
+func ParseMount(text string, base Base) (folder, where string, err error) {
 	colon := strings.LastIndexByte(text, ':')
 	if colon <= 0 || !filepath.IsAbs(text[colon+1:]) || filepath.Clean(text[colon+1:]) == "/" {
 		return "", "", fmt.Errorf("%q does not say which folder is to be where in containers.", text)
 	}
 	folder, where = text[:colon], filepath.Clean(text[colon+1:])
-	if !filepath.IsAbs(folder) {
-		folder = filepath.Join(dir, folder)
+	if folder, err = base.Path(folder); err != nil {
+		return "", "", err
 	}
 	return folder, where, nil
 }

@@ -17,12 +17,12 @@ const sample = `
 engine: argo
 containers: docker
 pull: never
-mounts: ["weights:/weights", "/srv/a:b:/b/"]
+mounts: ["weights:/weights", "/srv/a:b:/b/", "~/db:/db"]
 gpus: {NVIDIA L4: 24Gi, "NVIDIA A100-SXM4-80GB": 80Gi}
-volumes: {esmfold-weights: weights/esmfold, db: /srv/db}
-data: state
+volumes: {esmfold-weights: weights/esmfold, db: ~/db}
+data: ~/state
 allow_roots: [s3://lab/inputs, "file:///srv/data"]
-catalogs: [definitions, /srv/definitions]
+catalogs: [definitions, /srv/definitions, ~/definitions]
 buckets:
   s3://: {endpoint: "http://minio:9000", region: us-east-1, use_path_style: true, disable_https: true}
 argo: {root: s3://lab/ligase/, namespace: science, kubeconfig: kube.conf, context: lab, qps: 50.5, burst: 90, allow_drift: true}
@@ -38,16 +38,16 @@ func must(t *testing.T, text string) uris.URI {
 }
 
 func TestParse(t *testing.T) {
-	got, problems := Parse("config.yaml", "/etc/ligase", []byte(sample))
+	got, problems := Parse("config.yaml", Base{Dir: "/etc/ligase", Home: "/home/me"}, []byte(sample))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	want := Config{
-		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b"},
-		Volumes: map[string]string{"esmfold-weights": "/etc/ligase/weights/esmfold", "db": "/srv/db"}, Data: "/etc/ligase/state",
+		Engine: Argo, Containers: ContainersDocker, Pull: PullNever, Mounts: []string{"/etc/ligase/weights:/weights", "/srv/a:b:/b", "/home/me/db:/db"},
+		Volumes: map[string]string{"esmfold-weights": "/etc/ligase/weights/esmfold", "db": "/home/me/db"}, Data: "/home/me/state",
 		GPUs:       map[string]int64{"NVIDIA L4": 24 << 30, "NVIDIA A100-SXM4-80GB": 80 << 30},
 		AllowRoots: []uris.URI{must(t, "s3://lab/inputs"), must(t, "file:///srv/data")},
-		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions"},
+		Catalogs:   []string{"/etc/ligase/definitions", "/srv/definitions", "/home/me/definitions"},
 		Buckets: map[string]uris.BucketConfig{"s3://": {
 			Endpoint: "http://minio:9000", Region: "us-east-1", UsePathStyle: true, DisableHTTPS: true,
 		}},
@@ -61,7 +61,7 @@ func TestParse(t *testing.T) {
 // TestReferenceSaysEverything: what is printed as help can be used as it is,
 // and names every setting there is.
 func TestReferenceSaysEverything(t *testing.T) {
-	got, problems := Parse("config.yaml", "/etc/ligase", []byte(strings.ReplaceAll(Reference, ": false", ": true")))
+	got, problems := Parse("config.yaml", Base{Dir: "/etc/ligase"}, []byte(strings.ReplaceAll(Reference, ": false", ": true")))
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -76,7 +76,7 @@ func TestReferenceSaysEverything(t *testing.T) {
 }
 
 func TestMistakesAreNamed(t *testing.T) {
-	_, problems := Parse("c.yaml", "/", []byte("engine: slurm\nroots: x\nargo: {root: 's3://b?endpoint=http://evil', qps: -1}\nbuckets: {minio: {endpont: x}}\n"))
+	_, problems := Parse("c.yaml", Base{Dir: "/"}, []byte("engine: slurm\nroots: x\nargo: {root: 's3://b?endpoint=http://evil', qps: -1}\nbuckets: {minio: {endpont: x}}\n"))
 	var got []string
 	for _, p := range problems {
 		got = append(got, p.String())
@@ -90,27 +90,32 @@ func TestMistakesAreNamed(t *testing.T) {
 
 func TestMountsThatAreNone(t *testing.T) {
 	for _, text := range []string{"/srv", "/srv:", ":/x", "/srv:x", "/srv:/", ""} {
-		if folder, where, err := ParseMount(text, "/d"); err == nil {
+		if folder, where, err := ParseMount(text, Base{Dir: "/d"}); err == nil {
 			t.Errorf("%q is %s at %s", text, folder, where)
 		}
 	}
 }
 
 func TestParseVolume(t *testing.T) {
-	for text, want := range map[string]string{"a-b=/srv/x/": "/srv/x", "a-b=x=y": "/d/x=y", "a-b=.": "/d"} {
-		if name, folder, err := ParseVolume(text, "/d"); err != nil || name != "a-b" || folder != want {
+	for text, want := range map[string]string{"a-b=/srv/x/": "/srv/x", "a-b=x=y": "/d/x=y", "a-b=.": "/d", "a-b=~/w": "/home/me/w", "a-b=~": "/home/me"} {
+		if name, folder, err := ParseVolume(text, Base{Dir: "/d", Home: "/home/me"}); err != nil || name != "a-b" || folder != want {
 			t.Errorf("%q is %s of %q, %v", text, folder, name, err)
 		}
 	}
-	for _, text := range []string{"", "a-b", "a-b=", "=/srv", "../x=/srv", "ESM=/srv", "a-=/srv", "{{=1}}=/srv"} {
-		if name, folder, err := ParseVolume(text, "/d"); err == nil {
+	for _, text := range []string{"", "a-b", "a-b=", "=/srv", "../x=/srv", "ESM=/srv", "a-=/srv", "{{=1}}=/srv", "a-b=~you/w"} {
+		if name, folder, err := ParseVolume(text, Base{Dir: "/d", Home: "/home/me"}); err == nil {
 			t.Errorf("%q is %s of %s", text, folder, name)
 		}
 	}
-	if _, problems := Parse("config.yaml", "/d", []byte("volumes: {a: \"\"}")); len(problems) != 1 {
+	if _, problems := Parse("config.yaml", Base{Dir: "/d"}, []byte("volumes: {a: \"\"}")); len(problems) != 1 {
 		t.Errorf("a volume that is no folder: %v", problems)
 	}
-	if _, problems := Parse("config.yaml", "/d", []byte("volumes: {../a: /srv}")); len(problems) != 1 || !strings.Contains(problems[0].String(), "No volume is called") {
+	for _, text := range []string{"volumes: {a: ~/w}", "data: ~you/x", "serve: {token_file: ~/tokens}"} {
+		if _, problems := Parse("config.yaml", Base{Dir: "/d"}, []byte(text)); len(problems) != 1 || !strings.Contains(problems[0].String(), "Write the whole path.") {
+			t.Errorf("%s, without a home folder: %v", text, problems)
+		}
+	}
+	if _, problems := Parse("config.yaml", Base{Dir: "/d"}, []byte("volumes: {../a: /srv}")); len(problems) != 1 || !strings.Contains(problems[0].String(), "No volume is called") {
 		t.Errorf("a volume with a name that none has: %v", problems)
 	}
 }
@@ -153,7 +158,7 @@ func TestTheUsersOwnFileMayBeMissing(t *testing.T) {
 // says the same.
 func TestYAMLIsReadBack(t *testing.T) {
 	for name, text := range map[string]string{"sample": sample, "reference": Reference, "nothing": ""} {
-		want, problems := Parse("config.yaml", "/etc/ligase", []byte(text))
+		want, problems := Parse("config.yaml", Base{Dir: "/etc/ligase", Home: "/home/me"}, []byte(text))
 		if name != "nothing" && len(problems) > 0 {
 			t.Fatal(problems)
 		}
@@ -164,7 +169,7 @@ func TestYAMLIsReadBack(t *testing.T) {
 		if len(printed) == 0 {
 			continue
 		}
-		got, problems := Parse("printed.yaml", "/elsewhere", printed)
+		got, problems := Parse("printed.yaml", Base{Dir: "/elsewhere"}, printed)
 		if len(problems) > 0 {
 			t.Fatalf("%s: %v\n%s", name, problems, printed)
 		}

@@ -59,14 +59,14 @@ const (
 )
 
 // parseServe reads the section serve.
-func parseServe(n *definition.Node, dir string) ServeConfig {
+func parseServe(n *definition.Node, base Base) ServeConfig {
 	f := n.Fields()
 	c := ServeConfig{
 		Listen:   f.Get("listen").Text(),
-		CertFile: path(f.Get("tls_cert"), dir), KeyFile: path(f.Get("tls_key"), dir),
+		CertFile: base.node(f.Get("tls_cert")), KeyFile: base.node(f.Get("tls_key")),
 		AllowHosts: texts(f.Get("allow_hosts")), AllowOrigins: texts(f.Get("allow_origins")),
-		Auth: definition.OneOf(f.Get("auth"), AuthNone, AuthBearer), TokenFile: path(f.Get("token_file"), dir),
-		AllowAnybody: f.Get("allow_unauthenticated").Bool(), AuditLog: path(f.Get("audit_log"), dir),
+		Auth: definition.OneOf(f.Get("auth"), AuthNone, AuthBearer), TokenFile: base.node(f.Get("token_file")),
+		AllowAnybody: f.Get("allow_unauthenticated").Bool(), AuditLog: base.node(f.Get("audit_log")),
 		Expose: texts(f.Get("expose")), Tools: texts(f.Get("tools")), Prompts: texts(f.Get("prompts")), ReadOnly: f.Get("read_only").Bool(),
 		MostTools: int(f.Get("max_tools").Int(1, 1000)), NoSessions: f.Get("no_sessions").Bool(),
 		SessionTimeout: f.Get("session_timeout").Duration(), MaxBody: f.Get("max_body").Bytes(),

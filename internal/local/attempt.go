@@ -40,9 +40,9 @@ func (e *Engine) start(t *task) {
 		e.settle(r)
 		return
 	}
-	t.devices = e.slots.take(t.node.need)
+	t.devices = e.slots.take(t.need())
 	r.running[t] = struct{}{}
-	e.hold(r, r.held.plus(t.node.need))
+	e.hold(r, r.held.plus(t.need()))
 	if !r.started {
 		r.started = true
 		e.tell(r, runs.Observation{State: runs.Running}, follow.AtOnce)
@@ -120,10 +120,10 @@ func (e *Engine) ended(d *drive, t *task, result *steps.Result, failure *steps.F
 		return // it outlasted its Run, which has forgotten it
 	}
 	r := t.run
-	e.slots.give(t.node.need, t.devices)
+	e.slots.give(t.need(), t.devices)
 	t.devices = nil
 	delete(r.running, t)
-	e.hold(r, r.held.minus(t.node.need))
+	e.hold(r, r.held.minus(t.need()))
 	defer func() {
 		e.settle(r)
 		e.dispatch()

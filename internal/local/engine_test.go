@@ -225,6 +225,41 @@ func TestGPUsAreGrantedOneByOne(t *testing.T) {
 	}
 }
 
+// Of GPUs of several sizes a task gets the smallest that it is predicted to
+// fit, and one of which nothing is predicted the largest.
+func TestAGPUIsOfTheSizeThatIsPredicted(t *testing.T) {
+	l := newLab(t, func(o *Options) {
+		o.Slots.GPUs = []GPU{{ID: "GPU-medium", Memory: 40 << 30}, {ID: "GPU-large", Memory: 80 << 30}, {ID: "GPU-small", Memory: 16 << 30}}
+	})
+	l.run()
+	got := func(j runs.Job, node string) string {
+		l.ends(j, runs.Succeeded)
+		return strings.TrimSpace(l.text(j, node, "", "note"))
+	}
+	for i, c := range []struct {
+		size int
+		want string
+	}{{4, "gpu=GPU-small"}, {17, "gpu=GPU-medium"}, {60, "gpu=GPU-large"}, {95, "gpu=GPU-large"}} {
+		if g := got(l.submit(l.job(i, "sized_graphics", map[string]any{"size": c.size})), "sized_graphics"); g != c.want {
+			t.Errorf("%d GiB run with %s, want %s", c.size, g, c.want)
+		}
+	}
+	if g := got(l.submit(l.job(9, "graphics", nil)), "graphics"); g != "gpu=GPU-large" {
+		t.Errorf("of which nothing is predicted runs with %s", g)
+	}
+	// Many at once take what fits, and wait for that.
+	var jobs []runs.Job
+	for i := range 12 {
+		jobs = append(jobs, l.submit(l.job(20+i, "sized_graphics", map[string]any{"size": []int{4, 17, 60}[i%3]})))
+	}
+	for i, j := range jobs {
+		g := got(j, "sized_graphics")
+		if i%3 == 2 && g != "gpu=GPU-large" || i%3 == 1 && g == "gpu=GPU-small" {
+			t.Errorf("job %d, of %d GiB, ran with %s", i, []int{4, 17, 60}[i%3], g)
+		}
+	}
+}
+
 func TestSubmitIsIdempotent(t *testing.T) {
 	l := newLab(t, nil)
 	j := l.submit(l.job(1, "sieve", map[string]any{"items": 1, "fail": "x", "ledger": l.file("ledger")}))

@@ -83,22 +83,32 @@ func (h *Here) of(ctx context.Context, impl *steps.Implementation, images bool) 
 				}
 				return place
 			}
-			if place := h.volumes(impl, true); !place.Runs() {
-				return place
-			}
 			how = place.How
 			continue
 		}
 		if p := h.process(impl, program); !p.Runs() {
 			return p
 		}
-		if program != container.Self {
-			if p := h.volumes(impl, false); !p.Runs() {
-				return p
-			}
-		}
+	}
+	if p := h.Volumes(impl); !p.Runs() {
+		return p
 	}
 	return Place{How: how}
+}
+
+// Volumes is the part of [Here.Of] that is about volumes: whether what the
+// commands find at fixed paths is here.
+func (h *Here) Volumes(impl *steps.Implementation) Place {
+	for i, command := range impl.Commands() {
+		program := programOf(command)
+		if len(command) == 0 && i != 1 || program == container.Self {
+			continue
+		}
+		if p := h.volumes(impl, h.containers.Contains(impl.Image, program)); !p.Runs() {
+			return p
+		}
+	}
+	return Place{How: "as a process"}
 }
 
 // lacks says what the machine can never give.
@@ -156,8 +166,8 @@ func (h *Here) process(impl *steps.Implementation, program string) Place {
 	return Place{Why: fmt.Sprintf("Its program %s is not on PATH here.", program), Fix: "Install it."}
 }
 
-// volumes says whether what a command finds at fixed paths is here: for a
-// container, somewhere; for a process, where it looks for it.
+// volumes says so of one command: for a container, whether they are somewhere;
+// for a process, whether they are where it looks for them.
 func (h *Here) volumes(impl *steps.Implementation, boxed bool) Place {
 	for i := range impl.Volumes {
 		v := &impl.Volumes[i]

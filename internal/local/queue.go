@@ -37,9 +37,10 @@ func newQueue() *queue { return &queue{classes: map[need]*class{}} }
 
 // push makes a task ready.
 func (q *queue) push(t *task) {
-	c := q.classes[t.node.need]
+	need := t.need()
+	c := q.classes[need]
 	if c == nil {
-		c = &class{need: t.node.need}
+		c = &class{need: need}
 		q.classes[c.need] = c
 		q.order = append(q.order, c)
 	}
@@ -76,7 +77,7 @@ func (q *queue) pop(l *ledger) *task {
 	}
 	var best *class
 	for _, c := range q.order {
-		if len(c.lanes) == 0 || !l.fits(c.need) || c.need.uses(kept) {
+		if len(c.lanes) == 0 || !l.fits(c.need) || l.uses(c.need, kept) {
 			continue
 		}
 		if best == nil || c.lanes[0].before(best.lanes[0]) {

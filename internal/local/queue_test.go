@@ -36,16 +36,16 @@ func (s scheduler) start() *task {
 	if t == nil {
 		return nil
 	}
-	t.devices = s.ledger.take(t.node.need)
-	t.run.held = t.run.held.plus(t.node.need)
+	t.devices = s.ledger.take(t.need())
+	t.run.held = t.run.held.plus(t.need())
 	t.run.share = s.share(t.run.held)
 	s.moved(t.run)
 	return t
 }
 
 func (s scheduler) end(t *task) {
-	s.give(t.node.need, t.devices)
-	t.run.held = t.run.held.minus(t.node.need)
+	s.give(t.need(), t.devices)
+	t.run.held = t.run.held.minus(t.need())
 	t.run.share = s.share(t.run.held)
 	s.moved(t.run)
 }
@@ -147,6 +147,36 @@ func TestATaskThatWaitsForAGPUHoldsNobodyBack(t *testing.T) {
 	}
 }
 
+// A task that waits for the large GPU lets smaller ones use the small one, and
+// has the large one when its turn comes, whatever others would take it.
+func TestATaskThatWaitsForALargeGPU(t *testing.T) {
+	s := newScheduler(Slots{CPU: 16, GPUs: []GPU{{ID: "small", Memory: 24 * gib}, {ID: "large", Memory: 80 * gib}}})
+	n := &node{id: "n", need: need{milli: 1000, gpus: 1}}
+	few, many := aRun(1), aRun(2)
+	large := &task{run: few, node: n, device: 80 * gib}
+	for i := range 10 * patience { // nothing is predicted of these: they would have the largest
+		s.push(&task{run: many, node: n, index: uris.Index("").Child(i)})
+	}
+	first := s.startAll()
+	if len(first) != 2 || first[0].devices[0] != "large" || first[1].devices[0] != "small" {
+		t.Fatalf("started %s", names(first))
+	}
+	s.push(large)
+	onSmall := first[1]
+	for range 3 * patience { // the small one is passed on and never idle
+		s.end(onSmall)
+		next := s.startAll()
+		if len(next) != 1 || next[0] == large || next[0].devices[0] != "small" {
+			t.Fatalf("with the small GPU free, started %s", names(next))
+		}
+		onSmall = next[0]
+	}
+	s.end(first[0])
+	if next := s.startAll(); len(next) != 1 || next[0] != large || large.devices[0] != "large" {
+		t.Errorf("with the large GPU free, started %s", names(next))
+	}
+}
+
 func TestABigTaskIsNotStarved(t *testing.T) {
 	s := newScheduler(Slots{CPU: 4})
 	big, small := &node{id: "big", need: need{milli: 4000}}, &node{id: "small", need: need{milli: 1000}}
@@ -193,7 +223,12 @@ func TestRemoveTakesOneRunOut(t *testing.T) {
 // machine does not sit beside ready tasks that fit.
 func TestQueueUnderRandomLoad(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	s := newScheduler(Slots{CPU: 4, Memory: 8 * gib, GPUs: []GPU{{ID: "0"}, {ID: "1"}}})
+	for _, gpus := range [][]GPU{{{ID: "0"}, {ID: "1"}}, {{ID: "0", Memory: 24 * gib}, {ID: "1", Memory: 80 * gib}, {ID: "2", Memory: 80 * gib}}} {
+		underRandomLoad(t, random, newScheduler(Slots{CPU: 4, Memory: 8 * gib, GPUs: gpus}))
+	}
+}
+
+func underRandomLoad(t *testing.T, random *rand.Rand, s scheduler) {
 	var nodes []*node
 	for i := range 8 {
 		nodes = append(nodes, &node{id: fmt.Sprint("n", i), order: i, depth: random.IntN(3), need: need{
@@ -208,7 +243,8 @@ func TestQueueUnderRandomLoad(t *testing.T) {
 	waiting, done := 0, 0
 	for range 5000 {
 		if random.IntN(2) == 0 && waiting < 200 {
-			s.ready(list[random.IntN(len(list))], nodes[random.IntN(len(nodes))], 1)
+			n := nodes[random.IntN(len(nodes))]
+			s.push(&task{run: list[random.IntN(len(list))], node: n, index: "0", device: s.deviceFor(n.need.gpus, float64(random.IntN(100)-30)*gib)})
 			waiting++
 		} else if len(running) > 0 {
 			i := random.IntN(len(running))
@@ -221,12 +257,21 @@ func TestQueueUnderRandomLoad(t *testing.T) {
 		running = append(running, started...)
 		var held need
 		var devices []string
+		sizes := 0
 		for _, t := range running {
-			held = held.plus(t.node.need)
+			held = held.plus(t.need())
 			devices = append(devices, t.devices...)
+			for _, id := range t.devices {
+				if s.sizes[id] < t.device {
+					sizes++
+				}
+			}
 		}
 		if held.plus(s.free) != s.capacity {
 			t.Fatalf("%+v held and %+v free are not %+v", held, s.free, s.capacity)
+		}
+		if sizes > 0 {
+			t.Fatalf("%d GPUs are granted that are too small", sizes)
 		}
 		slices.Sort(devices)
 		if len(slices.Compact(devices)) != held.gpus {

@@ -52,7 +52,8 @@ type node struct {
 	impl   *steps.Implementation
 	recipe tasks.Node
 	need   need
-	lacks  string // what the machine can never give
+	lacks  string                   // what the machine can never give
+	gpu    func(uris.Index) float64 // bytes that a task is predicted to need of a GPU; nil: that makes no difference here
 }
 
 // task is a task that is ready, running or resting.
@@ -60,11 +61,19 @@ type task struct {
 	run      *run
 	node     *node
 	index    uris.Index
-	attempt  int // number of the latest; 0: none
-	failures int // attempts that count against the retry limit
+	attempt  int   // number of the latest; 0: none
+	failures int   // attempts that count against the retry limit
+	device   int64 // see need
 	began    time.Time
 	cancel   context.CancelFunc
 	devices  []string
+}
+
+// need is what an attempt of the task takes.
+func (t *task) need() need {
+	n := t.node.need
+	n.device = t.device
+	return n
 }
 
 func (t *task) dag() dag.Task { return dag.Task{Node: t.node.id, Index: t.index} }
@@ -121,6 +130,9 @@ func prepare(job runs.Job, slots *ledger) (map[string]*node, uris.URI, *steps.Fa
 			need: slots.needOf(impl.Resources),
 		}
 		n.lacks = slots.lacks(n.need)
+		if n.need.gpus > 0 && len(slots.sizes) > 0 {
+			n.gpu = job.Plan.GPUMemory(c.ID)
+		}
 		nodes[c.ID] = n
 	}
 	return nodes, root, nil
@@ -155,7 +167,11 @@ func (e *Engine) advance(r *run, ready []dag.Task, committed map[dag.Task]*steps
 }
 
 func (e *Engine) newTask(r *run, d dag.Task) *task {
-	return &task{run: r, node: r.nodes[d.Node], index: d.Index, attempt: r.attempts[d], failures: r.spent[d].failures}
+	t := &task{run: r, node: r.nodes[d.Node], index: d.Index, attempt: r.attempts[d], failures: r.spent[d].failures}
+	if t.node.gpu != nil {
+		t.device = e.slots.deviceFor(t.node.need.gpus, t.node.gpu(d.Index))
+	}
+	return t
 }
 
 // succeed records a commit and returns the tasks that can start now.

@@ -1,7 +1,9 @@
 package local
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -55,6 +57,7 @@ type need struct {
 	milli  int64 // thousandths of a CPU
 	memory int64 // bytes
 	gpus   int
+	device int64 // bytes that each of the GPUs has at least: the size of one of the machine's, see [ledger.deviceFor]
 }
 
 // ledger keeps count of what is free. One attempt also takes one job, a cap
@@ -65,6 +68,10 @@ type ledger struct {
 	jobs     int      // free
 	devices  []string // free GPUs, in the machine's order
 	all      []string // the machine's GPUs in order
+
+	// sizes are the bytes of each GPU, where they are of several sizes and all
+	// are known; else all count as equal: 0.
+	sizes map[string]int64
 }
 
 func newLedger(s Slots, jobs int) *ledger {
@@ -78,7 +85,78 @@ func newLedger(s Slots, jobs int) *ledger {
 		jobs:     jobs,
 		devices:  ids(s.GPUs),
 		all:      ids(s.GPUs),
+		sizes:    sizesOf(s.GPUs),
 	}
+}
+
+// sizesOf are the sizes of GPUs that are not all alike.
+func sizesOf(gpus []GPU) map[string]int64 {
+	sizes, alike := map[string]int64{}, true
+	for _, g := range gpus {
+		if g.Memory <= 0 {
+			return nil
+		}
+		sizes[g.ID] = g.Memory
+		alike = alike && g.Memory == gpus[0].Memory
+	}
+	if alike {
+		return nil
+	}
+	return sizes
+}
+
+// deviceFor is what size of GPU a task gets that takes so many and is predicted
+// to need so many bytes of each: the smallest that fits. What no GPU here has
+// gets the largest, of which there are enough: that it came so far says that
+// the prediction may be wrong. 0: any will do, as nothing is predicted or all
+// are alike.
+func (l *ledger) deviceFor(gpus int, predicted float64) int64 {
+	if gpus <= 0 || gpus > len(l.sizes) || predicted <= 0 {
+		return 0
+	}
+	sizes := slices.Sorted(maps.Values(l.sizes))
+	sizes = sizes[:len(sizes)-gpus+1] // of each of these there are enough, with those that are larger
+	for _, size := range sizes {
+		if float64(size) >= predicted {
+			return size
+		}
+	}
+	return sizes[len(sizes)-1]
+}
+
+// choose is which of the free GPUs n gets: the smallest that fit, so that the
+// larger ones stay free for what needs them; where nothing is predicted, the
+// largest. Among those that are alike always the same ones first: a machine
+// with one task at a time uses one GPU, and its caches stay warm. It is nil
+// when there are too few.
+func (l *ledger) choose(n need) []string {
+	fitting := slices.DeleteFunc(slices.Clone(l.devices), func(id string) bool { return l.sizes[id] < n.device })
+	if len(fitting) < n.gpus {
+		return nil
+	}
+	slices.SortStableFunc(fitting, func(a, b string) int {
+		if n.device == 0 {
+			a, b = b, a
+		}
+		return cmp.Compare(l.sizes[a], l.sizes[b])
+	})
+	return l.inOrder(fitting[:n.gpus])
+}
+
+// inOrder puts GPUs into the machine's order.
+func (l *ledger) inOrder(devices []string) []string {
+	slices.SortFunc(devices, func(a, b string) int { return slices.Index(l.all, a) - slices.Index(l.all, b) })
+	return devices
+}
+
+// fitting is how many of devices are of n's size or larger.
+func (l *ledger) fitting(n need, devices []string) (count int) {
+	for _, id := range devices {
+		if l.sizes[id] >= n.device {
+			count++
+		}
+	}
+	return count
 }
 
 func milliCPU(cores float64) int64 { return int64(math.Round(cores * 1000)) }
@@ -107,7 +185,7 @@ func (l *ledger) lacks(n need) string {
 }
 
 func (l *ledger) fits(n need) bool {
-	return l.jobs > 0 && n.milli <= l.free.milli && n.memory <= l.free.memory && n.gpus <= l.free.gpus
+	return l.jobs > 0 && n.milli <= l.free.milli && n.memory <= l.free.memory && (n.gpus == 0 || n.gpus <= l.fitting(n, l.devices))
 }
 
 // take grants n and returns the GPUs that go with it.
@@ -116,8 +194,11 @@ func (l *ledger) take(n need) []string {
 	l.free.milli -= n.milli
 	l.free.memory -= n.memory
 	l.free.gpus -= n.gpus
-	devices := slices.Clone(l.devices[:n.gpus])
-	l.devices = l.devices[n.gpus:]
+	if n.gpus == 0 {
+		return nil
+	}
+	devices := l.choose(n)
+	l.devices = slices.DeleteFunc(slices.Clone(l.devices), func(id string) bool { return slices.Contains(devices, id) })
 	return devices
 }
 
@@ -130,11 +211,7 @@ func (l *ledger) give(n need, devices []string) {
 	if len(devices) == 0 {
 		return
 	}
-	free := append(slices.Clone(l.devices), devices...)
-	// Always the same devices first: a machine with one task at a time uses
-	// one GPU, and its caches stay warm.
-	slices.SortFunc(free, func(a, b string) int { return slices.Index(l.all, a) - slices.Index(l.all, b) })
-	l.devices = free
+	l.devices = l.inOrder(append(slices.Clone(l.devices), devices...))
 }
 
 // share is the dominant share of what a run holds.
@@ -157,8 +234,8 @@ func (l *ledger) share(held need) float64 {
 // keeping CPUs idle for it.
 func (l *ledger) short(n need) need {
 	switch {
-	case n.gpus > l.free.gpus:
-		return need{gpus: 1}
+	case n.gpus > 0 && n.gpus > l.fitting(n, l.devices):
+		return need{gpus: 1, device: n.device}
 	case n.memory > l.free.memory:
 		return need{memory: 1}
 	case n.milli > l.free.milli:
@@ -167,27 +244,35 @@ func (l *ledger) short(n need) need {
 	return need{}
 }
 
-// uses reports whether n takes some of a resource that short names.
-func (n need) uses(short need) bool {
-	return n.gpus > 0 && short.gpus > 0 || n.memory > 0 && short.memory > 0 || n.milli > 0 && short.milli > 0
+// uses reports whether n, which fits, would take some of a resource that short
+// names.
+func (l *ledger) uses(n, short need) bool {
+	return n.gpus > 0 && short.gpus > 0 && l.fitting(short, l.choose(n)) > 0 || n.memory > 0 && short.memory > 0 || n.milli > 0 && short.milli > 0
 }
 
 func (n need) plus(m need) need {
-	return need{n.milli + m.milli, n.memory + m.memory, n.gpus + m.gpus}
+	return need{milli: n.milli + m.milli, memory: n.memory + m.memory, gpus: n.gpus + m.gpus}
 }
 
 func (n need) minus(m need) need {
-	return need{n.milli - m.milli, n.memory - m.memory, n.gpus - m.gpus}
+	return need{milli: n.milli - m.milli, memory: n.memory - m.memory, gpus: n.gpus - m.gpus}
 }
 
 // waiting says in words what n waits for.
 func (l *ledger) waiting(n need) string {
-	switch l.short(n) {
-	case need{gpus: 1}:
-		return fmt.Sprintf("waiting for %s: %d of %d are free", follow.Count(n.gpus, "GPU"), l.free.gpus, l.capacity.gpus)
-	case need{memory: 1}:
+	switch short := l.short(n); {
+	case short.gpus > 0:
+		what := follow.Count(n.gpus, "GPU")
+		if n.device > 0 {
+			what += " of " + bytesText(n.device)
+			if l.fitting(need{device: n.device + 1}, l.all) > 0 {
+				what += " or more"
+			}
+		}
+		return fmt.Sprintf("waiting for %s: %d of %d are free", what, l.fitting(n, l.devices), l.fitting(n, l.all))
+	case short.memory > 0:
 		return fmt.Sprintf("waiting for %s of memory: %s of %s are free", bytesText(n.memory), bytesText(l.free.memory), bytesText(l.capacity.memory))
-	case need{milli: 1}:
+	case short.milli > 0:
 		return fmt.Sprintf("waiting for %s: %g of %g are free", cpuText(n.milli), float64(l.free.milli)/1000, float64(l.capacity.milli)/1000)
 	}
 	return "waiting for its turn: other runs use the machine"

@@ -90,6 +90,9 @@ type Cell struct {
 	Text string
 	Link string // followed if it is a file or a web address, else shown
 	Code bool   // letters of one width, broken anywhere
+	// Before is what stands before Text and takes no room: it is shown when
+	// pointed at, and copied and read out with the rest.
+	Before string
 }
 
 // Text is a cell of plain text.
@@ -98,14 +101,23 @@ func Text(s string) Cell { return Cell{Text: s} }
 // Number is a cell with a number, as short as it can be said in four digits.
 func Number(x float64) Cell { return Cell{Text: number(x)} }
 
-// Link is a cell that leads to an object. Where a browser can follow it, its
-// name and what is right above it will do; else it is shown in full.
+// Link is a cell that leads to an object. Its name and what is right above it
+// tell it from the others in the table; a whole URI in a narrow column would
+// make rows of many lines.
 func Link(uri string) Cell {
-	c := Cell{Text: uri, Link: uri, Code: true}
-	if parts := strings.Split(uri, "/"); href(uri) != "" && len(parts) > 6 {
-		c.Text = "…/" + strings.Join(parts[len(parts)-3:], "/")
+	const most = 40 // runes that are shown
+	uri = clean(uri)
+	at := 0 // where what is shown begins
+	if last := strings.LastIndexByte(uri, '/'); last > 0 {
+		at = max(strings.LastIndexByte(uri[:last], '/'), 0)
+		if at < strings.Index(uri, "://")+3 {
+			at = 0 // there is nothing above it
+		}
 	}
-	return c
+	if shown := []rune(uri[at:]); len(shown) > most {
+		at = len(uri) - len(string(shown[len(shown)-most:]))
+	}
+	return Cell{Before: uri[:at], Text: uri[at:], Link: uri, Code: true}
 }
 
 //go:embed page.html

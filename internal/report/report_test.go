@@ -123,8 +123,36 @@ func TestNothingIsTakenOver(t *testing.T) {
 			t.Errorf("a link to %s", l[1])
 		}
 	}
-	if !strings.Contains(got, "s3://bucket/runs/run-1/outputs/fold/0.1/structure.pdb") {
-		t.Error("what no browser can follow is not shown in full")
+}
+
+// TestWhereObjectsLie: a name and what is right above it are shown, the whole
+// when pointed at, and it is what is copied.
+func TestWhereObjectsLie(t *testing.T) {
+	long := strings.Repeat("x", 60)
+	for uri, shown := range map[string]string{
+		"s3://bucket/runs/run-1/outputs/fold/0.1/structure.pdb":     "/0.1/structure.pdb",
+		"file:///data/store/runs/run-1/outputs/fold/structure.pdb":  "/fold/structure.pdb",
+		"https://example.org/a/b.pdb":                               "/a/b.pdb",
+		"s3://bucket/b.pdb":                                         "s3://bucket/b.pdb",
+		"s3://bucket/a/b.pdb":                                       "/a/b.pdb",
+		"s3://bucket/a/" + long + ".pdb":                            long[:36] + ".pdb",
+		"s3://bucket/a/\u202e" + strings.Repeat("é", 60) + "/b.pdb": strings.Repeat("é", 34) + "/b.pdb",
+		"":      "",
+		"a.pdb": "a.pdb",
+	} {
+		c := report.Link(uri)
+		whole := strings.ReplaceAll(uri, "\u202e", "")
+		if c.Text != shown || c.Before+c.Text != whole {
+			t.Errorf("%s is shown as %q, before it %q", uri, c.Text, c.Before)
+		}
+		got := write(t, &report.Page{Title: "t", Sections: []report.Section{{Tables: []report.Table{{Head: []report.Head{{Name: "model"}}, Rows: [][]report.Cell{{c}}}}}}})
+		if pointed := strings.Contains(got, ` title="`+whole+`"`); pointed != (c.Before != "") {
+			t.Errorf("%s: the whole is shown when pointed at: %v", uri, pointed)
+		}
+		cell := regexp.MustCompile(`<td[^>]*>(.*?)</td>`).FindStringSubmatch(got)
+		if text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(cell[1], ""); text != whole {
+			t.Errorf("%s: its text is %q", uri, text)
+		}
 	}
 }
 

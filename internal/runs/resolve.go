@@ -52,8 +52,9 @@ const (
 // resolve looks at each input: objects by their commit record, else by name
 // and first bytes; content given in the call is normalised, checked and given
 // its place in folder. Inputs that are wrong are in problems, and in inputs as
-// far as they are known, so that binding finds what else is wrong.
-func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compiled, folder uris.RunFolder, given map[string][]InputValue) (*resolution, error) {
+// far as they are known, so that binding finds what else is wrong. What an
+// earlier call has seen is taken as it was then.
+func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compiled, folder uris.RunFolder, given map[string][]InputValue, earlier seen) (*resolution, error) {
 	r := &resolution{inputs: map[string][]pipelines.Input{}}
 	group, asking := errgroup.WithContext(ctx) // which ends with the group
 	group.SetLimit(looking)
@@ -74,6 +75,7 @@ func (s *Service) resolve(ctx context.Context, tenant string, c *pipelines.Compi
 				out.input = pipelines.Input{URI: v.URI}
 			case v.URI.IsZero():
 				s.inline(asking, out, port, v, c.Measured(name))
+			case earlier.recall(out, name, v.URI):
 			default:
 				group.Go(func() error { return s.object(asking, out, tenant, port, v.URI, c.Measured(name)) })
 			}
@@ -195,6 +197,9 @@ func (s *Service) object(ctx context.Context, out *looked, tenant string, port *
 	if port.Many && (out.problem != nil || in.Type != "" && !s.catalog.Types().Fits(in.Type, port.Type)) {
 		split, err := s.split(ctx, out, port, u.Base(), in.Size, func() ([]byte, error) { return s.blobs.ReadAll(ctx, u, s.o.MaxInline) })
 		if split || err != nil {
+			for i := range out.parts {
+				out.parts[i].input.SplitURI = u
+			}
 			return err
 		}
 	}
@@ -352,14 +357,24 @@ func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) 
 		}
 		return guesses[0], nil
 	}
-	what := "The value given"
+	what, is, fix := "The value given", "of no type that is known here", "Name the file with the extension of its format."
 	if name != "" {
 		what = quoted(name)
 	}
+	switch before := strings.TrimSuffix(name, path.Ext(name)); {
+	case ext == "gz" && bytes.HasPrefix(head, []byte("\x1f\x8b")) && s.tellsFormat(before): // RFC 1952
+		is, fix = "compressed with gzip", "Decompress it (gunzip), and give what comes out."
+	case ext != "" && !s.tellsFormat(before): // it may be any, also one that only its name would tell
+		for _, format := range formats {
+			if f := types.FormatOf(port.Type, format); f != nil && f.Wrapped() && types.CheckPort(*port, format, head, whole) == nil {
+				return steps.TypeFormat{Type: port.Type, Format: format}, nil
+			}
+		}
+	}
 	return steps.TypeFormat{}, &problem.Problem{
 		Code:    problem.TypeMismatch,
-		Message: fmt.Sprintf("%s is of no type that is known here; `%s` takes %s.", what, port.Name, dag.Describe(types, port.Type, formats)),
-		Fix:     "Name the file with the extension of its format.",
+		Message: fmt.Sprintf("%s is %s; `%s` takes %s.", what, is, port.Name, dag.Describe(types, port.Type, formats)),
+		Fix:     fix,
 	}
 }
 

@@ -91,9 +91,9 @@ name: head
 version: 1.0.0
 title: First line
 description: Gives it.
-inputs: {text: {type: file, format: text}, sequence: {type: protein.sequence, format: fasta, optional: true}}
+inputs: {text: {type: file, format: text}, sequence: {type: protein.sequence, format: fasta, optional: true}, reads: {type: reads, format: fastq_gz, optional: true}}
 outputs: {line: {type: file, format: text}}
-implementations: {sh: {command: [head, $(inputs.text), [$(inputs.sequence)]], collect: {line: x}}}
+implementations: {sh: {command: [head, $(inputs.text), [$(inputs.sequence)], [$(inputs.reads)]], collect: {line: x}}}
 `))
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -108,6 +108,12 @@ implementations: {sh: {command: [head, $(inputs.text), [$(inputs.sequence)]], co
 		{"text", "mine.csv", scores, "takes a file (file, text)"},
 		{"sequence", "mine.txt", ">mine\n" + sequence + "\n", ""},
 		{"sequence", "mine.txt", "some words\n", "of no type that is known here"},
+		{"sequence", "mine.fa.gz", "\x1f\x8b\x08\x00", "`mine.fa.gz` is compressed with gzip; `sequence` takes a protein sequence (protein.sequence, fasta). Decompress it (gunzip), and give what comes out."},
+		{"sequence", "mine.gz", "\x1f\x8b\x08\x00", "`mine.gz` is of no type that is known here"},
+		{"reads", "mine.fastq.gz", "\x1f\x8b\x08\x00", ""},
+		{"reads", "mine.gz", "\x1f\x8b\x08\x00", ""},
+		{"reads", "mine", "\x1f\x8b\x08\x00", ""},
+		{"reads", "mine.fasta.gz", "\x1f\x8b\x08\x00", "compressed with gzip; `reads` takes a sequencing reads (reads, fastq_gz)"},
 	} {
 		inputs := map[string][]runs.InputValue{"text": {{Inline: []byte("x\n"), Name: "text"}}}
 		inputs[tt.port] = []runs.InputValue{{Inline: []byte(tt.content), Name: tt.file}}

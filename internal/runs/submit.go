@@ -50,7 +50,7 @@ type Submission struct {
 // Plan checks a request as Submit would and returns what the run would do. It
 // creates nothing.
 func (s *Service) Plan(ctx context.Context, req SubmitRequest) (*pipelines.Plan, error) {
-	b, err := s.bind(ctx, &req)
+	b, err := s.bind(ctx, &req, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (s *Service) Plan(ctx context.Context, req SubmitRequest) (*pipelines.Plan,
 // without a run. The id is the one that the run would have; the folder is the
 // caller's to remove.
 func (s *Service) Prepare(ctx context.Context, req SubmitRequest) (ID, *pipelines.Plan, error) {
-	b, err := s.bind(ctx, &req)
+	b, err := s.bind(ctx, &req, nil)
 	if err != nil {
 		return "", nil, err
 	}
@@ -82,28 +82,27 @@ func (s *Service) Prepare(ctx context.Context, req SubmitRequest) (ID, *pipeline
 //
 // The request id decides the run: the same call again returns the same run,
 // other arguments with the same id are problem.ErrConflict and create nothing.
+// An input that is given by the URI it was given by before is the same one,
+// also when it cannot be read any more.
 // Mistakes in the call are problem.Problems.
 func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, error) {
-	b, err := s.bind(ctx, &req)
-	if err != nil {
-		return Submission{}, err
-	}
-	digest := b.plan.Digest()
-	switch known, err := s.store.ByRequest(ctx, req.Tenant, req.RequestID); {
-	case err == nil && known.Digest != digest:
-		other := ""
-		if earlier, err := s.store.Plan(ctx, known.ID); err == nil {
-			other = difference(earlier, b.plan)
+	asked := req // with the request id that the caller gave
+	if req.RequestID != "" {
+		switch known, err := s.store.ByRequest(ctx, req.Tenant, req.RequestID); {
+		case err == nil:
+			return s.again(ctx, req, known)
+		case !errors.Is(err, problem.ErrNotFound):
+			return Submission{}, err
 		}
-		return Submission{}, RequestConflict(req.RequestID, known.ID, known.Digest, digest, other)
-	case err == nil:
-		return Submission{Run: shown(known)}, nil
-	case !errors.Is(err, problem.ErrNotFound):
-		return Submission{}, err
+	}
+	b, err := s.bind(ctx, &req, nil)
+	if err != nil {
+		return s.elsewhere(ctx, asked, err)
 	}
 	if err := s.runnable(ctx, b.plan); err != nil {
-		return Submission{}, err
+		return s.elsewhere(ctx, asked, err)
 	}
+	digest := b.plan.Digest()
 
 	now := s.clock().UTC()
 	run := Run{
@@ -113,6 +112,9 @@ func (s *Service) Submit(ctx context.Context, req SubmitRequest) (Submission, er
 		State: Pending, Generation: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	claimed, err := s.claim(ctx, &run, b.plan)
+	if errors.Is(err, problem.ErrConflict) {
+		return s.elsewhere(ctx, asked, err)
+	}
 	if err != nil {
 		return Submission{}, err
 	}
@@ -182,8 +184,9 @@ func (b *bound) implementation() string {
 }
 
 // bind compiles the tool, looks at the inputs and binds the arguments. It
-// reads but writes nothing.
-func (s *Service) bind(ctx context.Context, req *SubmitRequest) (*bound, error) {
+// reads but writes nothing. Inputs that an earlier call has seen it does not
+// look at.
+func (s *Service) bind(ctx context.Context, req *SubmitRequest, earlier seen) (*bound, error) {
 	if req.RequestID == "" {
 		req.RequestID = s.o.NewRequestID()
 	}
@@ -196,7 +199,7 @@ func (s *Service) bind(ctx context.Context, req *SubmitRequest) (*bound, error) 
 		return nil, err
 	}
 	b := &bound{id: IDOf(req.Tenant, req.RequestID)}
-	resolved, err := s.resolve(ctx, req.Tenant, compiled, s.layout.Run(string(b.id)), req.Inputs)
+	resolved, err := s.resolve(ctx, req.Tenant, compiled, s.layout.Run(string(b.id)), req.Inputs, earlier)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/ligase-bio/ligase/internal/container"
 	"github.com/ligase-bio/ligase/steps"
@@ -23,9 +25,13 @@ func VolumeLacks(v *steps.Volume, folder string) string {
 	if _, err := os.ReadDir(folder); err != nil {
 		return fmt.Sprintf("The volume %s cannot be read: %v.", v.Name, err)
 	}
-	for _, glob := range v.Files {
-		if found, err := fs.Glob(os.DirFS(folder), glob); err == nil && len(found) == 0 {
-			return fmt.Sprintf("The folder %s, which is the volume %s, has no %s.", folder, v.Name, glob)
+	for _, files := range v.Files {
+		globs := steps.OneOf(files)
+		if !slices.ContainsFunc(globs, func(glob string) bool {
+			found, err := fs.Glob(os.DirFS(folder), glob)
+			return err != nil || len(found) > 0
+		}) {
+			return fmt.Sprintf("The folder %s, which is the volume %s, has no %s.", folder, v.Name, strings.Join(globs, " and no "))
 		}
 	}
 	return ""

@@ -17,7 +17,7 @@ func TestVolumeOfAProcess(t *testing.T) {
 	task := l.task(`cat "$1/sub/model.pt" >o.txt`, at)
 	task.Outputs = []steps.Port{note("o")}
 	task.Implementation.Collect = map[string]string{"o": "o.txt"}
-	task.Implementation.Volumes = []steps.Volume{{Name: "w", At: at, Files: []string{"sub/*.pt"}, Get: "make them"}}
+	task.Implementation.Volumes = []steps.Volume{{Name: "w", At: at, Files: []string{"sub/*.pt|*.safetensors", "*.json"}, Get: "make them"}}
 
 	f := l.wants(task, steps.FailImage, "finds w at "+at+", and its image comes without it. There is no folder")
 	if !strings.Contains(f.Hint, "(make them)") || f.LogTail != "" || !f.Retryable {
@@ -26,10 +26,16 @@ func TestVolumeOfAProcess(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(at, "sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l.wants(task, steps.FailImage, "has no sub/*.pt.")
-	if err := os.WriteFile(filepath.Join(at, "sub", "model.pt"), []byte("numbers"), 0o644); err != nil {
-		t.Fatal(err)
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(at, name), []byte("numbers"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write("config.json")
+	write("sub/model.pt.part")
+	l.wants(task, steps.FailImage, "has no sub/*.pt and no *.safetensors.")
+	write("sub/model.pt")
 	task.Attempt = 2
 	if r := l.must(task, nil); l.read(r.Outputs["o"][0].URI) != "numbers" {
 		t.Error("it did not read the volume")
