@@ -92,8 +92,10 @@ func (b *builder) recordsFix(r *wire, from, to *steps.Port) string {
 	}
 	written := &b.spec.Wires[r.at]
 	switch {
-	case from.Many || !slices.ContainsFunc(b.types.Holding(to), holds):
+	case !slices.ContainsFunc(b.types.Holding(to), holds):
 		return ""
+	case from.Many:
+		return "Have what gives these files give their records: a list of files is not split."
 	case r.from == boundary && (to.Many || written.Mode == Each):
 		return fmt.Sprintf("Declare the input %s as many of the type %s: a file of many that a call gives is split.", code(Endpoint{Node: "", Port: from.Name}), to.Type)
 	case r.from != boundary && !to.Many && written.Mode != Each:

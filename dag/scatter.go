@@ -172,6 +172,11 @@ func (b *builder) checkWith(n, base, dims int32) bool {
 		port := &node.Inputs[p]
 		if r.mode == gathers {
 			r.meet = s.meet(v, dims)
+			if port.Joined && r.meet == v && !s.isPrefix(v, base) {
+				b.joinsNothing(w)
+				ok = false
+				continue
+			}
 			if r.meet == v && port.MinItems > 1 {
 				b.problems.Addf(w.Pos, w.Path, problem.Cardinality, fmt.Sprintf("Give it something that is many, at least %d.", port.MinItems),
 					"%s takes at least %d values; %s is one.", code(w.To), port.MinItems, code(w.From))
@@ -179,7 +184,13 @@ func (b *builder) checkWith(n, base, dims int32) bool {
 			continue
 		}
 		if !s.isPrefix(v, base) {
-			if b.join(r, port, s.meet(v, dims)) {
+			if meet := s.meet(v, dims); b.canJoin(r, port) {
+				if meet == v {
+					b.joinsNothing(w)
+					ok = false
+				} else {
+					b.join(r, port, meet)
+				}
 				continue
 			}
 			b.problems.Addf(w.Pos, w.Path, problem.Cardinality,
@@ -191,19 +202,29 @@ func (b *builder) checkWith(n, base, dims int32) bool {
 	return ok
 }
 
-// join has a wire gather what is many into one file, where it can be that.
-func (b *builder) join(r *wire, to *steps.Port, meet int32) bool {
+// canJoin reports whether what is many can be made the one file that a port
+// takes.
+func (b *builder) canJoin(r *wire, to *steps.Port) bool {
 	from := b.g.sourcePort(r.from, r.fromPort)
-	if !b.types.Joins(from.Type, from.Formats, to) {
-		return false
-	}
+	return b.types.Joins(from.Type, from.Formats, to)
+}
+
+// join has a wire gather what is many into one file.
+func (b *builder) join(r *wire, to *steps.Port, meet int32) {
 	r.mode, r.meet = gathers, meet
 	joined := *to
 	joined.Join()
-	if mayStarve(from, &joined, r) {
+	if mayStarve(b.g.sourcePort(r.from, r.fromPort), &joined, r) {
 		b.misfits = append(b.misfits, b.g.bound[b.g.inAt[r.to]+r.toPort])
 	}
-	return true
+}
+
+// joinsNothing reports a join of what the node takes an item of already: each
+// of its tasks would be given its own item for the whole.
+func (b *builder) joinsNothing(w *Wire) {
+	b.problems.Addf(w.Pos, w.Path, problem.Cardinality,
+		fmt.Sprintf("Join them in a node of their own that is not run for each of them, or take the one, with each: {%s: %s}.", w.To.Port, written(w.From)),
+		"%s is many; %s takes one, and `%s` runs for each of them already.", code(w.From), code(w.To), w.To.Node)
 }
 
 // candidate is a value of the graph that would fit an input.

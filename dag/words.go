@@ -11,10 +11,14 @@ import (
 )
 
 // code is an endpoint as sentences quote it.
-func code(e Endpoint) string { return "`" + e.String() + "`" }
+func code(e Endpoint) string { return "`" + written(e) + "`" }
 
-// written is an endpoint as a definition has it.
-func written(e Endpoint) string { return e.String() }
+// written is an endpoint as a definition has it: that of records is written as
+// the file that holds them.
+func written(e Endpoint) string {
+	e.Port = steps.RecordsFile(e.Port)
+	return e.String()
+}
 
 func orElse(s, other string) string {
 	if s == "" {

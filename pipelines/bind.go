@@ -83,6 +83,7 @@ func (b *binder) inputs(given map[string][]Input) map[string][]Input {
 			}
 			b.input(p, &values[k], at)
 		}
+		b.joins(p, values, path)
 		if out == nil {
 			out = make(map[string][]Input, len(b.c.Inputs))
 		}

@@ -71,6 +71,7 @@ func (c *Compiled) finish() {
 		return sum(data)
 	})
 	c.measured = sync.OnceValue(c.findMeasured)
+	c.taken = sync.OnceValue(c.findTaken)
 	type setting struct {
 		step, implementation, param, from string
 	}

@@ -87,6 +87,9 @@ func (c *compiler) fill(l *level) bool {
 	wires := c.arguments(l)
 	graph, wrong := c.build(l, wires, nested)
 	c.problems = append(c.problems, wrong...)
+	if nested && graph != nil {
+		c.refuseJoins(l, graph)
+	}
 	if len(c.problems) > before || l.unread || slices.ContainsFunc(l.nodes, func(u use) bool { return !u.known() }) {
 		return false
 	}

@@ -26,8 +26,9 @@ type Compiled struct {
 
 	graph    *dag.Graph
 	digest   func() string
-	measured func() map[string]bool // see Measured
-	limits   map[string][]limit     // by parameter: the nodes' parameters that it sets
+	measured func() map[string]bool       // see Measured
+	taken    func() map[dag.Endpoint]bool // what some node takes
+	limits   map[string][]limit           // by parameter: the nodes' parameters that it sets
 }
 
 // CompiledOutput is a port of the whole.

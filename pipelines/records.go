@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ligase-bio/ligase/dag"
+	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/steps"
 )
 
@@ -48,8 +49,9 @@ func (c *compiler) heldInFiles(to *steps.Port) bool {
 	return held
 }
 
-// giveRecords has a use give the records of one of its outputs, too: all uses
-// of its step, which share their ports.
+// giveRecords gives a use a port of the records of one of its outputs: all uses
+// of its step, which share their ports. Whether there is anything on it is for
+// [Compiled.OutputsOf] to say.
 func (c *compiler) giveRecords(u *use, of, records *steps.Port) {
 	if steps.FindPort(c.outputsOf(u), records.Name) != nil {
 		return
@@ -92,6 +94,24 @@ func (l *level) node(name string) *use {
 	return &l.nodes[i]
 }
 
+// refuseJoins reports many that would be joined into the one file that a
+// pipeline takes: what in it takes the file as one of a list, or hands it on,
+// would be given the many.
+func (c *compiler) refuseJoins(l *level, g *dag.Graph) {
+	for i := range l.nodes {
+		u := &l.nodes[i]
+		if u.level == nil {
+			continue
+		}
+		for _, name := range g.Joins(u.node.Name) {
+			a := u.argument(name)
+			c.add(a.Pos, argPath(u, dag.With, name), problem.Cardinality,
+				fmt.Sprintf("Have a step give the file, or use the pipeline for each of them, with each: {%s: %s}.", name, a.From),
+				"`%s` is many; `%s.%s` takes one. Only what a step takes is joined.", a.From, u.node.Name, name)
+		}
+	}
+}
+
 // joinRecords marks the inputs that are given many where the step takes one
 // file of them, and reports whether there are any.
 func (c *Compiled) joinRecords() bool {
@@ -106,6 +126,51 @@ func (c *Compiled) joinRecords() bool {
 		}
 	}
 	return found
+}
+
+// OutputsOf are the outputs that tasks of a node commit: those of its step,
+// without records that nobody takes of this node.
+func (c *Compiled) OutputsOf(node string) []steps.Port {
+	all := c.StepOf(node).Outputs
+	unused := func(p steps.Port) bool {
+		return p.RecordsOf != "" && !c.taken()[dag.Endpoint{Node: node, Port: p.Name}]
+	}
+	if !slices.ContainsFunc(all, unused) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), unused)
+}
+
+func (c *Compiled) findTaken() map[dag.Endpoint]bool {
+	taken := make(map[dag.Endpoint]bool)
+	for i := range c.Nodes {
+		for _, e := range c.Nodes[i].Within {
+			taken[e] = true
+		}
+		for _, b := range c.Nodes[i].Inputs {
+			taken[b.From] = true
+		}
+	}
+	return taken
+}
+
+// joins checks that values which a step takes as one file come in one format.
+func (b *binder) joins(p *steps.Port, values []Input, path string) {
+	other := slices.IndexFunc(values, func(in Input) bool { return in.Format != values[0].Format })
+	if other < 0 {
+		return
+	}
+	for i := range b.c.Nodes {
+		n := &b.c.Nodes[i]
+		for _, in := range n.Inputs {
+			if in.From != (dag.Endpoint{Port: p.Name}) || !b.c.Steps[n.Step].Input(in.Port).Joined || b.c.single(n.ID, in) {
+				continue
+			}
+			b.add(path, problem.TypeMismatch, "Give all in one format.", "The values of %q come in %s and in %s; `%s` takes them as one file.",
+				p.Name, values[0].Format, values[other].Format, n.ID)
+			return
+		}
+	}
 }
 
 // Recut says where files of records are split and where records are joined

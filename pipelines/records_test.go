@@ -30,14 +30,15 @@ func paperShelf(t *testing.T) *shelf {
 types:
   book:
     title: Book
-    formats: {txt: {text: true, length: {lines: '^#'}, records: {begin: '^#', each: sheet}}, old: {text: true}}
-  sheet: {title: Sheet, is: book, formats: {txt: {length: {lines: '.'}}}}
+    formats: {txt: {text: true, length: {lines: '^#'}, records: {begin: '^#', each: sheet}}, rec: {text: true, records: {begin: '^#', each: sheet}}, old: {text: true}}
+  sheet: {title: Sheet, is: book, formats: {txt: {length: {lines: '.'}}, rec: {}}}
 `),
 		"write.yaml": step("write", "", book),
 		"print.yaml": step("print", "", sheets),
 		"edit.yaml":  step("edit", "in: =sheet", book),
 		"fold.yaml":  step("fold", "in: =sheet", sheet),
 		"bind.yaml":  step("bind", "in: =book", sheet),
+		"both.yaml":  step("both", "one: =sheet, all: =book", sheet),
 		"sort.yaml":  step("sort", "in: =sheets", sheet),
 	})
 }
@@ -193,16 +194,16 @@ nodes:
   w: {pipeline: written}
   all: {pipeline: folds, with: {in: w.out}}
   each: {pipeline: folded, each: {in: w.out}}
-  book: {pipeline: bound, with: {in: each.out}}
+  book: {pipeline: bound, each: {in: each.out}}
 outputs: {all: all.out, each: each.out, bound: each.bound, book: book.out}`)
 	want := `
 w.write
 all.fold [w.write.out-records] each w.write.out-records
-all.bind [w.write.out-records] each all.fold.out joined
+all.bind [w.write.out-records] each all.fold.out
 each.fold [w.write.out-records] with w.write.out-records
-each.bind [w.write.out-records] with w.write.out-records joined
+each.bind [w.write.out-records] with w.write.out-records
 each.sort [w.write.out-records] with each.bind.out
-book.bind with each.fold.out joined`
+book.bind [w.write.out-records] with each.fold.out`
 	if got != strings.TrimPrefix(want, "\n") {
 		t.Errorf("got\n%s\nwant%s", got, want)
 	}
@@ -220,6 +221,26 @@ outputs: {out: fold.out}`, "Run `fold` for each of its records, with each: {in: 
 		"one record of each file": {`
 nodes: {print: {step: print}, edit: {step: edit, each: {in: print.out}}, fold: {step: fold, with: {in: edit.out}}}
 outputs: {out: fold.out}`, "Run `fold` for each of its records, with each: {in: edit.out}."},
+		"each with all of them joined": {`
+nodes: {write: {step: write}, fold: {step: fold, each: {in: write.out}}, both: {step: both, each: {one: fold.out}, with: {all: fold.out}}}
+outputs: {out: both.out}`, "`both` runs for each of them already"},
+		"the same with the join elsewhere, too": {`
+nodes:
+  print: {step: print}
+  both: {step: both, each: {one: print.out}, with: {all: print.out}}
+  bind: {step: both, with: {one: bound.out, all: print.out}}
+  bound: {step: bind, with: {in: print.out}}
+outputs: {out: both.out, bound: bind.out}`, "`both` runs for each of them already"},
+		"joined for a pipeline": {`
+nodes: {print: {step: print}, all: {pipeline: bound, with: {in: print.out}}}
+outputs: {out: all.out}`, "Only what a step takes is joined."},
+		"a list of files": {`
+inputs: {books: {type: book, many: true}}
+nodes: {fold: {step: fold, each: {in: $inputs.books}}}
+outputs: {out: fold.out}`, "a list of files is not split"},
+		"records of records' file, as it is written": {`
+nodes: {write: {step: write}, print: {step: print}, fold: {step: fold, each: {in: write.out}}, both: {step: both, each: {one: fold.out, all: print.out}}}
+outputs: {out: both.out}`, "`write.out`"},
 		"a file that a call gives": {`
 inputs: {book: {type: book}}
 nodes: {fold: {step: fold, each: {in: $inputs.book}}}
@@ -230,7 +251,9 @@ nodes: {bind: {step: bind, with: {in: $inputs.sheets}}}
 outputs: {out: bind.out}`, "may be left out"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+test.text), paperShelf(t), nil)
+			s := paperShelf(t)
+			s.pipelines["bound"] = parsed(t, "name: bound\n"+paperHead+"inputs: {in: {type: book}}\nnodes: {bind: {step: bind, with: {in: $inputs.in}}}\noutputs: {out: bind.out}")
+			_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+test.text), s, nil)
 			var said []string
 			for _, p := range problem.Of(err) {
 				said = append(said, p.String())
@@ -239,5 +262,34 @@ outputs: {out: bind.out}`, "may be left out"},
 				t.Errorf("%q, want one with %q", said, test.want)
 			}
 		})
+	}
+}
+
+// Of two uses of a step, only the one whose records are taken gives them.
+func TestRecordsNobodyTakes(t *testing.T) {
+	_, c := paperShelf(t).wires(t, `
+nodes:
+  one: {step: write}
+  other: {step: write}
+  fold: {step: fold, each: {in: one.out}}
+  bind: {step: bind, with: {in: other.out}}
+outputs: {fold: fold.out, bind: bind.out}`)
+	for node, want := range map[string]int{"one": 2, "other": 1, "fold": 1} {
+		if got := len(c.OutputsOf(node)); got != want {
+			t.Errorf("%s commits %d outputs, want %d", node, got, want)
+		}
+	}
+}
+
+// What is joined is in one format.
+func TestJoinedFormats(t *testing.T) {
+	_, c := paperShelf(t).wires(t, `
+inputs: {sheets: {type: sheet, many: true}}
+nodes: {bind: {step: bind, with: {in: $inputs.sheets}}}
+outputs: {out: bind.out}`)
+	sheet := func(format string) pipelines.Input { return input(t, "file:///a."+format, "sheet", format, "a") }
+	_, err := c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sheets": {sheet("txt"), sheet("txt"), sheet("rec")}}}, c.Types)
+	if err == nil || !strings.Contains(err.Error(), "come in txt and in rec; `bind` takes them as one file") {
+		t.Error(err)
 	}
 }

@@ -34,7 +34,7 @@ func (c *Compiled) Uses() []Use {
 			switch {
 			case b.Mode == dag.Each:
 				mode = "each "
-			case step.Input(b.Port).Many:
+			case step.Input(b.Port).Many && !(step.Input(b.Port).Joined && c.single(n.ID, b)):
 				mode = "all "
 			}
 			u.Takes = append(u.Takes, mode+b.Port+"="+c.inWords(b.From))

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ligase-bio/ligase/internal/definition"
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -74,7 +75,12 @@ func (t *Types) WithRecords(outputs []Port) []Port {
 
 // RecordsName is the name of the port on which the records of an output come:
 // none that anybody can write.
-func RecordsName(output string) string { return output + "-records" }
+func RecordsName(output string) string { return output + recordsSuffix }
+
+// RecordsFile is the reverse of RecordsName; another name it leaves as it is.
+func RecordsFile(port string) string { return strings.TrimSuffix(port, recordsSuffix) }
+
+const recordsSuffix = "-records"
 
 // Joins reports whether values of a type, in any of these formats (none: in
 // those of the type's that the port takes), make one file that a port takes
@@ -112,6 +118,7 @@ func (p *Port) Unjoin() {
 // are dropped; what else stands there is a record of its own, which no check
 // will take.
 func (r *Records) Cut(content []byte) [][]byte {
+	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf")) // a byte order mark
 	var parts [][]byte
 	start, begun, idle := 0, false, true // idle: nothing but what belongs to no record
 	for at := 0; at < len(content); {

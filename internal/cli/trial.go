@@ -256,7 +256,7 @@ func (t *trial) taskOf(id string) (worker.Task, error) {
 	}
 	recipe := tasks.Node{
 		ID: node.ID, Step: step, Implementation: step.Implementation(node.Implementation), Types: compiled.Types,
-		Inputs: tasks.BoundInputs(node), Params: t.plan.NodeParams(node.ID),
+		Inputs: tasks.BoundInputs(node), Outputs: compiled.OutputsOf(node.ID), Params: t.plan.NodeParams(node.ID),
 	}
 	past := tasks.Past{RunID: id, Root: t.layout.Root, Given: t.plan.Inputs, Makers: t.plan.Makers}
 	task, failure := past.Task(&recipe, "", 1, func(port string) []dag.Source { return trail.Sources[port] })

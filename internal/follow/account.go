@@ -187,11 +187,16 @@ func (a *Account) starve(t dag.Task) {
 	node := tasks.Node{ID: t.Node, Step: compiled.StepOf(t.Node), Inputs: tasks.BoundInputs(compiled.Node(t.Node))}
 	past := tasks.Past{Cause: a.Cause}
 	f, first := past.Starved(&node, func(port string) []dag.Source { return a.Sources(t, port) })
+	var origin *steps.Failure
+	if first != nil {
+		origin = a.first[first.Node]
+	}
+	tasks.NameFirst(f, first, origin)
 	f.Attempt = a.attempts[t]
 	decided := a.failure != nil
 	a.failed(t, f, time.Time{}, a.now())
-	if !decided && a.failure != nil && first != nil && a.first[first.Node] != nil {
-		a.failure = tasks.Blame(f, a.first[first.Node])
+	if !decided && a.failure != nil && origin != nil {
+		a.failure = tasks.Blame(f, origin)
 	}
 }
 
@@ -220,7 +225,7 @@ func (a *Account) empty() *steps.Failure {
 		if first == nil {
 			return f
 		}
-		f.Message += fmt.Sprintf(" The first, at %s: %s", first.Node, first.Message)
+		tasks.NameFirst(f, first, a.first[first.Node])
 		return tasks.Blame(f, a.first[first.Node])
 	}
 	return nil

@@ -125,7 +125,7 @@ func prepare(job runs.Job, slots *ledger) (map[string]*node, uris.URI, *steps.Fa
 			impl:  impl,
 			recipe: tasks.Node{
 				ID: c.ID, Step: step, Implementation: impl, Types: compiled.Types,
-				Inputs: tasks.BoundInputs(c), Params: job.Plan.NodeParams(c.ID), Keep: job.Plan.NodeKeep(c.ID),
+				Inputs: tasks.BoundInputs(c), Outputs: compiled.OutputsOf(c.ID), Params: job.Plan.NodeParams(c.ID), Keep: job.Plan.NodeKeep(c.ID),
 			},
 			need: slots.needOf(impl.Resources),
 		}

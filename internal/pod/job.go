@@ -143,7 +143,7 @@ func (j *Job) define(withStep bool) *steps.Failure {
 	// The ports are the same but for what the pipeline makes of them: records
 	// of files, and files of records.
 	step.Inputs, step.Outputs = planned.Inputs, planned.Outputs
-	j.Node = tasks.Node{ID: node.ID, Step: step, Implementation: impl, Types: types, Inputs: tasks.BoundInputs(node)}
+	j.Node = tasks.Node{ID: node.ID, Step: step, Implementation: impl, Types: types, Inputs: tasks.BoundInputs(node), Outputs: j.Compiled.OutputsOf(node.ID)}
 	return nil
 }
 
@@ -190,7 +190,9 @@ func (j *Job) Start(ctx context.Context) (Start, *steps.Failure) {
 	sources := func(port string) []dag.Source { return trail.Sources[port] }
 	if trail.Starved {
 		f, first := past.Starved(&j.Node, sources)
-		return Start{}, tasks.Blame(f, j.history.record(ctx, first, trail))
+		origin := j.history.record(ctx, first, trail)
+		tasks.NameFirst(f, first, origin)
+		return Start{}, tasks.Blame(f, origin)
 	}
 	task, f := past.Task(&j.Node, j.Task.Index, 0, sources)
 	return Start{Task: task}, f

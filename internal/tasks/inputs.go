@@ -118,7 +118,8 @@ type Node struct {
 	Step           *steps.Step
 	Implementation *steps.Implementation
 	Types          *steps.Types
-	Inputs         []string // the input ports that are bound, in the step's order
+	Inputs         []string     // the input ports that are bound, in the step's order
+	Outputs        []steps.Port // that are committed
 	Params         map[string]steps.Value
 	Keep           []steps.Threshold
 }
@@ -145,7 +146,7 @@ func (p *Past) Task(n *Node, index uris.Index, attempt int, sources func(port st
 		Step:           n.Step.Name,
 		Version:        n.Step.Version,
 		Implementation: *n.Implementation,
-		Outputs:        n.Step.Outputs,
+		Outputs:        n.Outputs,
 		Types:          n.Types,
 		Params:         n.Params,
 		Keep:           n.Keep,
@@ -158,6 +159,9 @@ func (p *Past) Task(n *Node, index uris.Index, attempt int, sources func(port st
 			if item, ok := p.item(s); ok {
 				in.Items = append(in.Items, item)
 			}
+		}
+		if in.Port.Joined && len(in.Items) == 1 && in.Items[0].Failed == nil {
+			in.Port.Unjoin() // it is that file
 		}
 		switch {
 		case !port.Many || len(list) == 0:

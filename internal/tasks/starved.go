@@ -9,8 +9,9 @@ import (
 	"github.com/ligase-bio/ligase/steps/worker"
 )
 
-// Starved is the failure of a task that gathers too little to work on, and the
-// first of the failures that it is for, nil when there is none: see [Blame].
+// Starved is the failure of a task that gathers too little to work on, and one
+// of the failures that it is for, nil when there is none: see [NameFirst] and
+// [Blame].
 func (p *Past) Starved(n *Node, sources func(port string) []dag.Source) (*steps.Failure, *worker.ItemFailure) {
 	f := &steps.Failure{
 		Code:    steps.FailUpstream,
@@ -46,9 +47,6 @@ func (p *Past) Starved(n *Node, sources func(port string) []dag.Source) (*steps.
 			items = "item"
 		}
 		f.Message = fmt.Sprintf("%s has too little to work on: of the %d %s for its input %s, %s.", n.ID, len(list), items, name, lost(failed, filtered))
-		if first != nil {
-			f.Message += fmt.Sprintf(" The first, at %s: %s", first.Node, first.Message)
-		}
 		return f, first
 	}
 	return f, nil
@@ -63,6 +61,17 @@ func lost(failed, filtered int) string {
 		return fmt.Sprintf("%d were filtered", filtered)
 	}
 	return fmt.Sprintf("%d failed and %d were filtered", failed, filtered)
+}
+
+// NameFirst adds to the message of a failure for want of items the failure of
+// one: of origin, the first that failed, or where that is not known of any.
+func NameFirst(f *steps.Failure, any *worker.ItemFailure, origin *steps.Failure) {
+	switch {
+	case origin != nil:
+		f.Message += fmt.Sprintf(" The first, at %s: %s", origin.Node, origin.Message)
+	case any != nil:
+		f.Message += fmt.Sprintf(" One, at %s: %s", any.Node, any.Message)
+	}
 }
 
 // Blame is a failure for want of items as its reader needs it: with the place,

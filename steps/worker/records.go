@@ -10,8 +10,10 @@ import (
 	"github.com/ligase-bio/ligase/steps"
 )
 
-// maxCut is the largest file that is split into records: it is held in memory.
-const maxCut = 64 << 20
+const (
+	maxCut     = 64 << 20 // bytes of a file that is split into records: it is held in memory
+	maxRecords = 10_000   // objects that it becomes
+)
 
 // cut makes a file of each record of an output's file, for the port that they
 // come on.
@@ -36,6 +38,11 @@ func (a *attempt) cut(whole *output, port *steps.Port) ([]output, *steps.Failure
 	parts := records.Cut(content)
 	if len(parts) < port.MinItems {
 		return nil, fail(steps.FailOutputContract, "%s, but `%s` has no records, and each of them was to be taken.", a.endedWell(), whole.port.Name)
+	}
+	if len(parts) > maxRecords {
+		f := fail(steps.FailOutputContract, "The output `%s` has %d records; a file that is split into them may have %d.", whole.port.Name, len(parts), maxRecords)
+		f.Hint = "Have the command write fewer records, or take the file as it is."
+		return nil, f
 	}
 	folder, err := os.MkdirTemp(a.folder, port.Name+"-*") // an attempt whose command ran elsewhere has no folder
 	if err != nil {
@@ -70,20 +77,27 @@ func (a *attempt) join(input *Input, staged *stagedInput) *steps.Failure {
 		delete(a.staged, name) // an optional input, not given
 		return nil
 	}
-	if len(staged.conversions) > 0 { // no plan has that
+	if len(staged.conversions) > 0 {
 		return fail(steps.FailInput, "Values of the input `%s` come in %s, and cannot be joined in that.", name, staged.conversions[0].From)
 	}
 	port := input.Port
 	port.Unjoin()
-	var format string
+	format := ""
 	for i := range input.Items {
-		if input.Items[i].Failed == nil {
-			format = input.Items[i].Format
-			break
+		item := &input.Items[i]
+		if item.Failed != nil {
+			continue
 		}
-	}
-	if format == "" && len(port.Formats) > 0 {
-		format = port.Formats[0]
+		this := item.Format
+		if this == "" && len(port.Formats) > 0 {
+			this = port.Formats[0]
+		}
+		if format == "" {
+			format = this
+		}
+		if this != format {
+			return fail(steps.FailInput, "Values of the input `%s` come in %s and in %s, and cannot be joined into one file.", name, format, this)
+		}
 	}
 	path := filepath.Join(a.folder, "in", name+"."+a.extension(&port, format))
 	if err := concatenate(path, staged.paths); err != nil {

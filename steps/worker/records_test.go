@@ -13,7 +13,7 @@ const bookTypes = `
 types:
   book:
     title: Book
-    formats: {txt: {extensions: [txt], text: true, length: {lines: '^#'}, records: {begin: '^#', skip: '^;', each: sheet}}}
+    formats: {txt: {extensions: [txt], text: true, length: {lines: '^#'}, records: {begin: '^#', skip: '^;', each: sheet}}, rec: {extensions: [rec], text: true, records: {begin: '^#', each: sheet}}}
   sheet:
     title: Sheet
     is: book
@@ -43,6 +43,11 @@ func TestRecordsAreCut(t *testing.T) {
 		task.Implementation.Collect = map[string]string{"o": "o.txt"}
 		return task
 	}
+	marked := write("\xef\xbb\xbf#one\n#two\n") // a byte order mark
+	marked.Index = marked.Index.Child(9)
+	if r := l.must(marked, nil); len(r.Outputs["o-records"]) != 2 || l.read(r.Outputs["o-records"][0].URI) != "#one\n" {
+		t.Errorf("%+v", r.Outputs)
+	}
 	r := l.must(write("; by nobody\n#one\n1\n#two\n2"), nil)
 	if o := r.Outputs["o"]; len(o) != 1 || l.read(o[0].URI) != "; by nobody\n#one\n1\n#two\n2" {
 		t.Errorf("%+v", o)
@@ -61,6 +66,7 @@ func TestRecordsAreCut(t *testing.T) {
 		0: {"; only a comment\n", "`o` has no records, and each of them was to be taken"},
 		1: {"#one\n#two blot\n", "`o-records` (record 2 of `o`) is not what it should be: It has a blot."},
 		2: {strings.Repeat("x", 10), "x"},
+		3: {strings.Repeat("#\n", 10_001), "has 10001 records; a file that is split into them may have 10000"},
 	} {
 		task := write(test.text)
 		task.Index = task.Index.Child(index)
@@ -98,6 +104,17 @@ func TestValuesAreJoined(t *testing.T) {
 	task = read(failed)
 	task.Index = task.Index.Child(1)
 	l.wants(task, steps.FailUpstream, "The input `in` has 0 of the at least 1 values it needs: 1 failed before.")
+
+	// An implementation may take less.
+	task = read(l.put("f.txt", "#1\n"), l.put("g.txt", "#2\n#3\n"))
+	task.Index = task.Index.Child(3)
+	task.Implementation.Limits = map[string]float64{"in": 2}
+	l.wants(task, steps.FailInput, "The input `in` (2 values, joined) has a length of 3; this step takes at most 2.")
+
+	task = read(l.put("h.txt", "#1\n"), l.put("i.rec", "#2\n"))
+	task.Index = task.Index.Child(4)
+	task.Inputs[0].Port.Formats, task.Inputs[0].Items[1].Format = []string{"txt", "rec"}, "rec"
+	l.wants(task, steps.FailInput, "Values of the input `in` come in txt and in rec, and cannot be joined into one file.")
 
 	// One that may be left out is.
 	task = read(failed)

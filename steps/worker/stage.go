@@ -209,7 +209,8 @@ func (a *attempt) checkStaged(port *steps.Port, origin, format, path string) *st
 	}
 	goesBy := a.goesBy(port)
 	// Of values that are joined it is the whole's length that counts.
-	if !port.Joined && (port.MaxLength > 0 || goesBy) && types.HasLength(port.Type, format) {
+	most := a.longest(port)
+	if !port.Joined && (most > 0 || goesBy) && types.HasLength(port.Type, format) {
 		n, err := lengthOf(types, port.Type, format, path)
 		if err != nil {
 			return fail(steps.FailInput, "The input `%s` (%s) could not be measured: %s", port.Name, origin, sentence(err))
@@ -217,14 +218,24 @@ func (a *attempt) checkStaged(port *steps.Port, origin, format, path string) *st
 		if goesBy {
 			a.length = n
 		}
-		if port.MaxLength > 0 && n > port.MaxLength {
-			return fail(steps.FailInput, "The input `%s` (%s) has a length of %d; this step takes at most %d.", port.Name, origin, n, port.MaxLength)
+		if most > 0 && n > most {
+			return fail(steps.FailInput, "The input `%s` (%s) has a length of %d; this step takes at most %d.", port.Name, origin, n, most)
 		}
 	}
 	if err := os.Chmod(path, 0o444); err != nil {
 		return storageFailure("The staged input could not be made read-only", err)
 	}
 	return nil
+}
+
+// longest is how long a value of a port may be: of the step, or of the
+// implementation where that takes less. 0: there is no limit.
+func (a *attempt) longest(port *steps.Port) int {
+	most := port.MaxLength
+	if limit := int(a.task.Implementation.Limits[port.Name]); limit > 0 && (most == 0 || limit < most) {
+		most = limit
+	}
+	return most
 }
 
 func lengthOf(types *steps.Types, typ, format, path string) (int, error) {
