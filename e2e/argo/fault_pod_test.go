@@ -83,7 +83,14 @@ func TestPodDeleted(t *testing.T) {
 	begin := func(t *testing.T, implementation string) (runs.Run, string) {
 		t.Parallel()
 		run := r.submit(t, runs.SubmitRequest{Tool: "steady", Implementations: map[string]string{"steady": implementation}, Params: map[string]any{"seconds": 10}})
-		return run, s.podOf(t, run.ID, 2*time.Minute)
+		pod := s.podOf(t, run.ID, 2*time.Minute)
+		// On a busy machine a pod can run for long before there is an attempt in it.
+		for end := time.Now().Add(time.Minute); len(s.claims(t, r, run, dag.Task{Node: "steady"})) == 0; time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the pod %s runs, and there is no attempt in it", pod)
+			}
+		}
+		return run, pod
 	}
 	history := func(t *testing.T, run runs.Run) (told []string) {
 		for _, e := range must(r.Events(t.Context(), tenant, run.ID, 0, 0))(t) {

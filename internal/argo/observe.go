@@ -113,6 +113,9 @@ func (e *Engine) observePod(r *run, t *task, p *seenPod) {
 	if (p.running() || p.over()) && !a.told {
 		a.told, t.message = true, ""
 		e.start(r)
+		if at > 0 {
+			e.followed(r, t, t.attempts[at-1])
+		}
 		if !a.silent {
 			e.event(r, runs.Event{Node: t.Node, Index: t.Index, Attempt: a.number, Kind: "attempt_started"})
 		}
@@ -136,6 +139,16 @@ func (e *Engine) remade(r *run, t *task, a *attempt) {
 	}
 	a.told, a.silent, a.share, t.message = false, false, 0, message
 	a.number++
+}
+
+// followed tells that another attempt has followed one whose failure could not
+// be read before that one was there.
+func (e *Engine) followed(r *run, t *task, a *attempt) {
+	if !a.told || a.retold || a.silent {
+		return
+	}
+	a.retold = true
+	e.event(r, runs.Event{Node: t.Node, Index: t.Index, Attempt: a.number, Kind: "retrying", Message: fmt.Sprintf("Attempt %d failed; another one follows.", a.number)})
 }
 
 // start tells that the run runs, once.

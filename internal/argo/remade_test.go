@@ -1,6 +1,7 @@
 package argo
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,43 @@ func TestAPodThatArgoMakesAnewIsNoFailure(t *testing.T) {
 	}
 	if last := l.last()["say"]; last.State != runs.Succeeded || last.Attempt != 2 {
 		t.Errorf("its task ended %s in attempt %d, want succeeded in attempt 2", last.State, last.Attempt)
+	}
+}
+
+// That another attempt follows is told also when that one is there before the
+// failure of the first could be read.
+func TestAnAttemptThatFollowsAtOnce(t *testing.T) {
+	l := newLab(t, nil)
+	j := l.submit(l.job("say", nil))
+	say := dag.Task{Node: "say"}
+	l.begin(j, say, 1, 0)
+	l.control(j.Workflow, func(wf *wfv1.Workflow) {
+		wf.Status.Phase = wfv1.WorkflowRunning
+		pod(wf, say, 0, wfv1.NodeRunning, "", -1)
+	})
+	l.waits("the first attempt", func(o runs.Observation) bool { return o.Event != nil && o.Event.Kind == "attempt_started" })
+	l.begin(j, say, 2, 1)
+	l.control(j.Workflow, func(wf *wfv1.Workflow) {
+		pod(wf, say, 0, wfv1.NodeFailed, "Error (exit code 22)", 22)
+		pod(wf, say, 1, wfv1.NodeRunning, "", -1)
+	})
+	var told []string
+	l.waits("the second attempt", func(o runs.Observation) bool {
+		if o.Event == nil || o.Event.Attempt == 0 {
+			return false
+		}
+		told = append(told, fmt.Sprintf("%s %d", o.Event.Kind, o.Event.Attempt))
+		return o.Event.Kind == "attempt_started" && o.Event.Attempt == 2
+	})
+	l.commit(j, say, 2, nil)
+	l.control(j.Workflow, func(wf *wfv1.Workflow) {
+		pod(wf, say, 1, wfv1.NodeSucceeded, "", 0)
+		over(wf, say, wfv1.NodeSucceeded)
+		wf.Status.Phase = wfv1.WorkflowSucceeded
+	})
+	l.ends(j, runs.Succeeded)
+	if got, want := l.events("retrying"), []string{"say 1"}; !slices.Equal(got, want) {
+		t.Errorf("another attempt was told to follow %q, want %q; seen were %q", got, want, told)
 	}
 }
 
