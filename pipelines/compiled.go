@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -49,6 +50,34 @@ func (c *Compiled) Output(name string) *CompiledOutput {
 		}
 	}
 	return nil
+}
+
+// boundInput is an input of a node that is given something.
+type boundInput struct {
+	Binding
+	node   string
+	port   *steps.Port
+	output *steps.Port // of the node that it is from; nil: from the whole's inputs
+}
+
+// bound goes through the inputs that are given something, in the order of the
+// nodes and their ports.
+func (c *Compiled) bound() iter.Seq[boundInput] {
+	return func(yield func(boundInput) bool) {
+		for i := range c.Nodes {
+			n := &c.Nodes[i]
+			step := c.Steps[n.Step]
+			for _, b := range n.Inputs {
+				in := boundInput{Binding: b, node: n.ID, port: step.Input(b.Port)}
+				if b.From.Node != "" {
+					in.output = c.StepOf(b.From.Node).Output(b.From.Port)
+				}
+				if !yield(in) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Digest is the SHA-256 of the compiled pipeline's canonical JSON, in hex.

@@ -26,28 +26,21 @@ func (c Converted) String() string {
 // their ports.
 func (p *Plan) Conversions() []Converted {
 	var out []Converted
-	c := p.Compiled
-	for i := range c.Nodes {
-		n := &c.Nodes[i]
-		step := c.Steps[n.Step]
-		for _, b := range n.Inputs {
-			port := step.Input(b.Port)
-			add := func(typ, format string) bool {
-				how := c.Types.Conversion(port, typ, format)
-				if how != nil {
-					out = append(out, Converted{n.ID, b.Port, how})
-				}
-				return how != nil
+	for b := range p.Compiled.bound() {
+		add := func(typ, format string) bool {
+			how := p.Compiled.Types.Conversion(b.port, typ, format)
+			if how != nil {
+				out = append(out, Converted{b.node, b.Port, how})
 			}
-			if b.From.Node != "" {
-				from := c.StepOf(b.From.Node).Output(b.From.Port)
-				add(from.Type, from.Formats[0])
-				continue
-			}
-			for _, in := range p.Inputs[b.From.Port] {
-				if add(in.Type, in.Format) {
-					break // of many, one says it
-				}
+			return how != nil
+		}
+		if b.output != nil {
+			add(b.output.Type, b.output.Formats[0])
+			continue
+		}
+		for _, in := range p.Inputs[b.From.Port] {
+			if add(in.Type, in.Format) {
+				break // of many, one says it
 			}
 		}
 	}

@@ -160,14 +160,10 @@ func (b *binder) joins(p *steps.Port, values []Input, path string) {
 	if other < 0 {
 		return
 	}
-	for i := range b.c.Nodes {
-		n := &b.c.Nodes[i]
-		for _, in := range n.Inputs {
-			if in.From != (dag.Endpoint{Port: p.Name}) || !b.c.Steps[n.Step].Input(in.Port).Joined || b.c.single(n.ID, in) {
-				continue
-			}
+	for in := range b.c.bound() {
+		if in.From == (dag.Endpoint{Port: p.Name}) && in.port.Joined && !b.c.single(in.node, in.Binding) {
 			b.add(path, problem.TypeMismatch, "Give all in one format.", "The values of %q come in %s and in %s; `%s` takes them as one file.",
-				p.Name, values[0].Format, values[other].Format, n.ID)
+				p.Name, values[0].Format, values[other].Format, in.node)
 			return
 		}
 	}
@@ -178,20 +174,12 @@ func (b *binder) joins(p *steps.Port, values []Input, path string) {
 // in the order of the nodes.
 func (p *Plan) Recut() []string {
 	out := p.splits()
-	c := p.Compiled
-	for i := range c.Nodes {
-		n := &c.Nodes[i]
-		step := c.Steps[n.Step]
-		for _, b := range n.Inputs {
-			port := step.Input(b.Port)
-			if b.From.Node != "" {
-				if from := c.StepOf(b.From.Node).Output(b.From.Port); from.RecordsOf != "" {
-					out = append(out, fmt.Sprintf("%s.%s: each file of %s.%s is split into its records", n.ID, b.Port, b.From.Node, from.RecordsOf))
-				}
-			}
-			if port.Joined && !c.single(n.ID, b) {
-				out = append(out, fmt.Sprintf("%s.%s: the values of %s are joined into one file; what failed or was filtered is not in it", n.ID, b.Port, b.From))
-			}
+	for b := range p.Compiled.bound() {
+		if b.output != nil && b.output.RecordsOf != "" {
+			out = append(out, fmt.Sprintf("%s.%s: each file of %s.%s is split into its records", b.node, b.Port, b.From.Node, b.output.RecordsOf))
+		}
+		if b.port.Joined && !p.Compiled.single(b.node, b.Binding) {
+			out = append(out, fmt.Sprintf("%s.%s: the values of %s are joined into one file; what failed or was filtered is not in it", b.node, b.Port, b.From))
 		}
 	}
 	return out

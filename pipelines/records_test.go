@@ -1,7 +1,6 @@
 package pipelines_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -53,15 +52,7 @@ func (s *shelf) wires(t *testing.T, text string) (string, *pipelines.Compiled) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := pipelines.DecodeCompiled(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, c, again)
+	readBack(t, c)
 	var lines []string
 	for _, n := range c.Nodes {
 		line := n.ID

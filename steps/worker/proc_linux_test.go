@@ -8,6 +8,21 @@ import (
 	"time"
 )
 
+// started is a process with that environment, which ends with the test.
+func started(t *testing.T, env []string, argv ...string) procID {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return procID{pid: cmd.Process.Pid}
+}
+
 // A process that becomes one program after the other has its mark whenever it
 // is asked for, though now and then it has no environment to read.
 func TestMarkWhileAnotherProgramIsTaken(t *testing.T) {
@@ -16,16 +31,7 @@ func TestMarkWhileAnotherProgramIsTaken(t *testing.T) {
 	if err := os.WriteFile(again, []byte("#!/bin/sh\nexec \"$0\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(again)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), markVariable + "=" + dir}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	p := procID{pid: cmd.Process.Pid}
+	p := started(t, []string{"PATH=" + os.Getenv("PATH"), markVariable + "=" + dir}, again)
 	bare := 0
 	for end := time.Now().Add(time.Second); time.Now().Before(end); {
 		if mark := p.mark(); mark != dir {
@@ -39,16 +45,7 @@ func TestMarkWhileAnotherProgramIsTaken(t *testing.T) {
 
 // A process that was given no environment has none, and nobody waits for it.
 func TestMarkOfNoEnvironment(t *testing.T) {
-	cmd := exec.Command("sleep", "60")
-	cmd.Env = []string{}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	p := procID{pid: cmd.Process.Pid}
+	p := started(t, []string{}, "sleep", "60")
 	for _, settled := p.markNow(); !settled; _, settled = p.markNow() { // it is still taking its program
 		time.Sleep(time.Millisecond)
 	}

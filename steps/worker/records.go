@@ -143,12 +143,19 @@ func appendLines(w *bufio.Writer, path string) error {
 		return err
 	}
 	defer in.Close()
-	n, err := io.Copy(w, in)
-	if err != nil || n == 0 {
+	info, err := in.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	content := bufio.NewReader(in)
+	if mark, _ := content.Peek(3); string(mark) == "\xef\xbb\xbf" {
+		content.Discard(3) // amid other lines a byte order mark would be part of one
+	}
+	if _, err := io.Copy(w, content); err != nil {
 		return err
 	}
 	var last [1]byte
-	if _, err := in.ReadAt(last[:], n-1); err != nil {
+	if _, err := in.ReadAt(last[:], info.Size()-1); err != nil {
 		return err
 	}
 	if last[0] != '\n' {

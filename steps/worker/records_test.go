@@ -91,7 +91,7 @@ func TestValuesAreJoined(t *testing.T) {
 		return task
 	}
 	failed := worker.Item{Index: uris.Index("").Child(1), Failed: &worker.ItemFailure{Node: "before", Code: steps.FailExit, Message: "It failed."}}
-	items := []worker.Item{l.put("a.txt", "#one\n1"), failed, l.put("b.txt", "#two\r\n2\n"), l.put("c.txt", "#three\n")}
+	items := []worker.Item{l.put("a.txt", "#one\n1"), failed, l.put("b.txt", "\xef\xbb\xbf#two\r\n2\n"), l.put("c.txt", "#three\n")}
 	r := l.must(read(items...), nil)
 	if got := l.read(r.Outputs["o"][0].URI); got != "#one\n1\n#two\r\n2\n#three\nin.txt\n" {
 		t.Errorf("%q", got)
