@@ -97,8 +97,12 @@ func (g *Graph) arrows(draw func(from, to, label string, kind arrow)) {
 				kind = collects
 			}
 			label := g.nodes[n].Inputs[p].Name
-			if from := g.sourcePort(w.from, w.fromPort).Name; from != label {
-				label = from + " → " + label
+			from := g.sourcePort(w.from, w.fromPort)
+			switch {
+			case from.RecordsOf != "":
+				label = "records of " + from.RecordsOf + " → " + label
+			case from.Name != label:
+				label = from.Name + " → " + label
 			}
 			draw(name(w.from, w.fromPort), name(n, none), label, kind)
 		}

@@ -104,7 +104,10 @@ func (b *binder) input(p *steps.Port, v *Input, path string) {
 			others = append(others, "`"+o.Name+"`")
 		}
 	}
-	if v.Type != "" && len(others) > 0 {
+	switch {
+	case slices.ContainsFunc(b.types.Holding(p), func(h steps.TypeFormat) bool { return h.Type == v.Type && h.Format == v.Format }):
+		fix = "It can hold several: give one of them, or use a pipeline that takes each."
+	case v.Type != "" && len(others) > 0:
 		fix = "It would fit " + strings.Join(others, " or ") + "."
 	}
 	is := "in the format " + v.Format

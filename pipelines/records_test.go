@@ -284,3 +284,15 @@ outputs: {out: bind.out}`)
 		t.Error(err)
 	}
 }
+
+// A file of several where one is taken is told from what does not fit at all.
+func TestOneOfAFile(t *testing.T) {
+	_, c := paperShelf(t).wires(t, `
+inputs: {sheet: {type: sheet}}
+nodes: {fold: {step: fold, with: {in: $inputs.sheet}}}
+outputs: {out: fold.out}`)
+	_, err := c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sheet": {input(t, "file:///a.txt", "book", "txt", "a")}}}, paperShelf(t).Types())
+	if err == nil || !strings.Contains(err.Error(), "It can hold several: give one of them") {
+		t.Error(err)
+	}
+}

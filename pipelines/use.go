@@ -25,31 +25,32 @@ func (c *Compiled) Uses() []Use {
 		if dims := c.Graph().Dims(n.ID); len(dims) > 0 {
 			var over []string
 			for _, d := range dims {
-				over = append(over, c.inWords(d))
+				over = append(over, c.inWords(d, "record"))
 			}
 			u.Times = "for each " + strings.Join(over, " × ")
 		}
 		for _, b := range n.Inputs {
-			mode := ""
+			mode, what := "", "records"
 			switch {
 			case b.Mode == dag.Each:
-				mode = "each "
+				mode, what = "each ", "record"
 			case step.Input(b.Port).Many && !(step.Input(b.Port).Joined && c.single(n.ID, b)):
 				mode = "all "
 			}
-			u.Takes = append(u.Takes, mode+b.Port+"="+c.inWords(b.From))
+			u.Takes = append(u.Takes, mode+b.Port+"="+c.inWords(b.From, what))
 		}
 		list[i] = u
 	}
 	return list
 }
 
-// inWords names where a value comes from.
-func (c *Compiled) inWords(e dag.Endpoint) string {
+// inWords names where a value comes from; what are records, where it is those of
+// a file.
+func (c *Compiled) inWords(e dag.Endpoint, what string) string {
 	if e.Node != "" {
 		if of := c.StepOf(e.Node).Output(e.Port).RecordsOf; of != "" {
 			e.Port = of
-			return "records of " + e.String()
+			return what + " of " + e.String()
 		}
 	}
 	return e.String()

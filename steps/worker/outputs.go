@@ -61,6 +61,8 @@ func (a *attempt) collectFrom(find func(*steps.Port) ([]output, *steps.Failure))
 			files, f = find(port)
 		} else if whole := slices.IndexFunc(c.files, func(o output) bool { return o.port.Name == port.RecordsOf }); whole >= 0 {
 			files, f = a.cut(&c.files[whole], port)
+		} else if !port.Optional {
+			f = fail(steps.FailImage, "The task is to give the records of `%s`, which is no output of its step.", port.RecordsOf)
 		}
 		for k := 0; f == nil && k < len(files); k++ {
 			f = a.inspect(&files[k])
