@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -150,13 +151,18 @@ func TestFillsGoOn(t *testing.T) {
 				t.Logf("%v\n%s", err, out)
 				return err
 			}
+			files := func() []string {
+				mu.Lock()
+				defer mu.Unlock()
+				return slices.Sorted(maps.Keys(asked))
+			}
 			interrupted := 0
 			for ; interrupted < 10 && run() != nil; interrupted++ {
 				if worker.VolumeLacks(v, folder) == "" {
-					t.Fatalf("interrupted after %v it is taken for filled", asked)
+					t.Fatalf("interrupted after %v it is taken for filled", files())
 				}
 			}
-			if interrupted != len(asked) || len(asked) < 2 {
+			if asked := files(); interrupted != len(asked) || len(asked) < 2 {
 				t.Errorf("it was interrupted %d times, asking for %v; want once for each", interrupted, asked)
 			}
 			if why := worker.VolumeLacks(v, folder); why != "" {
