@@ -22,6 +22,8 @@ import (
 type Source struct {
 	Name string // "built in", or the folder's path: it begins the file names in problems
 	FS   fs.FS
+
+	place string // the folder on disk, without links; none when it is not there
 }
 
 // Builtin are the sources that the program carries.
@@ -43,12 +45,32 @@ func Dir(dir string) (Source, error) {
 	case !info.IsDir():
 		return Source{}, fmt.Errorf("catalog folder %s is a file; give the folder that holds it", dir)
 	}
-	return Source{Name: dir, FS: os.DirFS(dir)}, nil
+	return Source{Name: dir, FS: os.DirFS(dir), place: place(dir)}, nil
+}
+
+// place is where a folder is on disk, however it was named. Without one its
+// files are taken for others than those of every other source.
+func place(dir string) string {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real
+	}
+	return ""
 }
 
 // File is a single definition file on disk.
 func File(file string) Source {
-	return Source{Name: filepath.Dir(file), FS: oneFile{os.DirFS(filepath.Dir(file)), filepath.Base(file)}}
+	dir := filepath.Dir(file)
+	return Source{Name: dir, FS: oneFile{os.DirFS(dir), filepath.Base(file)}, place: place(dir)}
+}
+
+// Holds says whether a tool's definition is in the source.
+func (s Source) Holds(t *Tool) bool {
+	one, single := s.FS.(oneFile)
+	return t.Origin == s.Name && (!single || t.Pos.File == filepath.Join(s.Name, one.name))
 }
 
 // oneFile is a folder of which only one file is seen.
@@ -73,7 +95,8 @@ const MaxFiles = 10_000
 
 // Load reads sources into a catalog. It returns every problem of every file,
 // and a catalog of what is sound: what has a problem, or uses something that
-// has one, is not in it.
+// has one, is not in it. A file that several sources hold is read once, by the
+// first.
 func Load(sources ...Source) (*Catalog, problem.Problems) {
 	l := &loader{
 		catalog: &Catalog{
@@ -84,6 +107,7 @@ func Load(sources ...Source) (*Catalog, problem.Problems) {
 		},
 		defined: map[string]defined{},
 		broken:  map[string]string{},
+		seen:    map[string]bool{},
 	}
 	for _, s := range sources {
 		l.read(s)
@@ -98,6 +122,7 @@ type loader struct {
 	types    [][]steps.Type
 	defined  map[string]defined // by name
 	broken   map[string]string  // types that have problems, and their files
+	seen     map[string]bool    // files on disk
 	problems problem.Problems
 }
 
@@ -127,6 +152,13 @@ func (l *loader) read(s Source) {
 			l.problems.Addf(problem.Pos{File: s.Name}, "", problem.TooLarge, "Name a smaller folder.",
 				"There are more than %d definition files here.", MaxFiles)
 			return fs.SkipAll
+		}
+		if s.place != "" {
+			file := filepath.Join(s.place, filepath.FromSlash(p))
+			if l.seen[file] {
+				return nil
+			}
+			l.seen[file] = true
 		}
 		l.file(s, p)
 		return nil

@@ -209,10 +209,14 @@ func (a *app) loadCatalog() (*catalog.Catalog, problem.Problems) {
 	return a.catalog, a.catalogProblems
 }
 
-// sources are where definitions are: the built-in library, the folders asked
-// for, and with --cluster what was found in the cluster.
-func (a *app) sources() []catalog.Source {
-	sources := catalog.Builtin()
+// sources are where definitions are: the built-in library and what is added
+// to it.
+func (a *app) sources() []catalog.Source { return append(catalog.Builtin(), a.added()...) }
+
+// added are the folders asked for, and with --cluster what was found in the
+// cluster.
+func (a *app) added() []catalog.Source {
+	var sources []catalog.Source
 	for _, dir := range a.catalogDirs() {
 		if source, err := catalog.Dir(dir); err == nil { // else checkFolders has refused it
 			sources = append(sources, source)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,20 +20,20 @@ func (a *app) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate DIR...",
 		Short: "check folders of definitions and print every problem",
-		Long: `Reads every *.yaml below the folders, together with the built-in library, and
-prints each problem as "file:line: path: sentence. fix". Exit code 3 when there
-are any.`,
+		Long: `Reads every *.yaml below the folders, together with the built-in library and
+the folders of --catalog, and prints each problem as "file:line: path: sentence.
+fix". Exit code 3 when there are any.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			sources := catalog.Builtin()
-			for _, dir := range args {
-				source, err := definitionSource(dir)
+			var given []catalog.Source
+			for _, path := range args {
+				source, err := definitionSource(path)
 				if err != nil {
 					return err
 				}
-				sources = append(sources, source)
+				given = append(given, source)
 			}
-			c, problems := catalog.Load(sources...)
+			c, problems := catalog.Load(slices.Concat(catalog.Builtin(), given, a.added())...)
 			if len(problems) > 0 {
 				if !a.json {
 					for _, p := range problems {
@@ -44,10 +45,8 @@ are any.`,
 			}
 			var own []string
 			for _, t := range c.Tools() {
-				for _, dir := range args {
-					if t.Origin == dir {
-						own = append(own, string(t.Kind)+" "+t.Name)
-					}
+				if slices.ContainsFunc(given, func(s catalog.Source) bool { return s.Holds(t) }) {
+					own = append(own, string(t.Kind)+" "+t.Name)
 				}
 			}
 			if a.json {
