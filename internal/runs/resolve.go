@@ -1,25 +1,18 @@
 package runs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"path"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 	"github.com/ligase-bio/ligase/steps"
@@ -32,13 +25,6 @@ type resolution struct {
 	makers   map[string]*steps.Maker // of inputs that are outputs of runs, see [pipelines.Input]
 	writes   []inlineValue
 	problems problem.Problems
-}
-
-// inlineValue is a value given in the call, to be written once the run is
-// claimed.
-type inlineValue struct {
-	at      uris.URI
-	content []byte
 }
 
 const (
@@ -279,242 +265,6 @@ func inputOf(o steps.Object, node, port, run string) *pipelines.Input {
 	}
 }
 
-// stranger looks at an object that no run of ours made.
-func (s *Service) stranger(ctx context.Context, port *steps.Port, in *pipelines.Input) (*problem.Problem, error) {
-	found, err := s.blobs.Stat(ctx, in.URI)
-	if err == nil && found.IsFolder {
-		return &problem.Problem{Code: problem.NotAccessible, Message: fmt.Sprintf("%s is a folder.", in.URI), Fix: "Give the URI of an object in it."}, nil
-	}
-	var head []byte
-	if err == nil {
-		in.Size = found.Size
-		head, err = s.blobs.Head(ctx, in.URI, headBytes)
-	}
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case errors.Is(err, problem.ErrUnavailable):
-		return nil, err
-	case err != nil:
-		return &problem.Problem{Code: problem.NotAccessible, Message: sentence(err), Fix: "Check the URI and that it can be read from here."}, nil
-	}
-	tf, p := s.sniff(port, in.URI.Base(), head, int64(len(head)) >= found.Size)
-	in.Type, in.Format = tf.Type, tf.Format
-	return p, nil
-}
-
-// sniff decides, by a name and the first bytes, as what a port can take an
-// object. Where it cannot, it either says why, or gives the type that the
-// object seems to have: then binding says that this does not fit.
-func (s *Service) sniff(port *steps.Port, name string, head []byte, whole bool) (steps.TypeFormat, *problem.Problem) {
-	types := s.catalog.Types()
-	ext := extension(name)
-	formats := s.accepted(port)
-	var refused error
-	for _, format := range formats {
-		f := types.FormatOf(port.Type, format)
-		if f == nil || !f.Anything() || ext == "" || s.tellsFormat(name) {
-			continue // what is of another format is not meant
-		}
-		if refused = types.CheckPort(*port, format, head, whole); refused == nil {
-			return steps.TypeFormat{Type: port.Type, Format: format}, nil
-		}
-	}
-	for _, byExtension := range []bool{true, false} {
-		for _, name := range formats {
-			f := types.FormatOf(port.Type, name)
-			if f == nil || slices.Contains(f.Extensions, ext) != byExtension {
-				continue
-			}
-			if !byExtension && ext != "" {
-				continue // a name that says something else is believed
-			}
-			err := types.CheckPort(*port, name, head, whole)
-			if err == nil && (byExtension || s.couldBe(head, whole, port.Type)) {
-				return steps.TypeFormat{Type: port.Type, Format: name}, nil
-			}
-			if refused == nil {
-				refused = err // nil when the content rather looks like something else
-			}
-		}
-	}
-	if refused != nil {
-		message := sentence(refused)
-		if name != "" {
-			message = quoted(name) + ": " + message
-		}
-		return steps.TypeFormat{}, &problem.Problem{Code: problem.Invalid, Message: message}
-	}
-	if guesses := types.Guess(name, head, whole); len(guesses) > 0 {
-		for _, g := range guesses {
-			if !types.Related(g.Type, port.Type) || !slices.Contains(formats, g.Format) || types.CheckPort(*port, g.Format, head, whole) != nil {
-				continue
-			}
-			if !types.Fits(g.Type, port.Type) {
-				g.Type = port.Type // of the kinds of what it looks like, the one that is wanted
-			}
-			return g, nil
-		}
-		return guesses[0], nil
-	}
-	what, is, fix := "The value given", "of no type that is known here", "Name the file with the extension of its format."
-	if name != "" {
-		what = quoted(name)
-	}
-	switch before := strings.TrimSuffix(name, path.Ext(name)); {
-	case ext == "gz" && bytes.HasPrefix(head, []byte("\x1f\x8b")) && s.tellsFormat(before): // RFC 1952
-		is, fix = "compressed with gzip", "Decompress it (gunzip), and give what comes out."
-	case ext != "" && !s.tellsFormat(before): // it may be any, also one that only its name would tell
-		for _, format := range formats {
-			if f := types.FormatOf(port.Type, format); f != nil && f.Wrapped() && types.CheckPort(*port, format, head, whole) == nil {
-				return steps.TypeFormat{Type: port.Type, Format: format}, nil
-			}
-		}
-	}
-	return steps.TypeFormat{}, &problem.Problem{
-		Code:    problem.TypeMismatch,
-		Message: fmt.Sprintf("%s is %s; `%s` takes %s.", what, is, port.Name, dag.Describe(types, port.Type, formats)),
-		Fix:     fix,
-	}
-}
-
-// tellsFormat reports whether some format's files are named like that.
-func (s *Service) tellsFormat(name string) bool {
-	types := s.catalog.Types()
-	name = strings.ToLower(name)
-	for _, typ := range types.Names() {
-		for _, f := range types.Lookup(typ).Formats {
-			if slices.ContainsFunc(f.Extensions, func(ext string) bool { return strings.HasSuffix(name, "."+ext) }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// couldBe reports whether content without a name that says what it is could
-// be of a type: it could, unless it looks like others only. Formats as loose
-// as CSV take nearly any text.
-func (s *Service) couldBe(head []byte, whole bool, typ string) bool {
-	types := s.catalog.Types()
-	looks := types.Guess("", head, whole)
-	return len(looks) == 0 || slices.ContainsFunc(looks, func(g steps.TypeFormat) bool { return types.Related(g.Type, typ) })
-}
-
-func extension(name string) string {
-	return strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
-}
-
-// quoted is the name of a file as sentences have it, cut when it is long. A name
-// can hold what drives a terminal, ends a line or turns it round.
-func quoted(name string) string {
-	const most = 100
-	name = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, name)
-	if utf8.RuneCountInString(name) > most {
-		name = string([]rune(name)[:most]) + "…"
-	}
-	return "`" + name + "`"
-}
-
-func capital(s string) string {
-	first, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(first)) + s[n:]
-}
-
-// inline looks at a value that the call itself brings.
-func (s *Service) inline(ctx context.Context, out *looked, port *steps.Port, v InputValue, measured bool) {
-	if v.Name == port.Name { // not the name of a file: the path of a problem has it
-		v.Name = ""
-	}
-	in := &out.input
-	in.Origin = "the value given"
-	if v.Name != "" {
-		in.Origin = quoted(v.Name)
-	}
-	if int64(len(v.Inline)) > s.o.MaxInline {
-		out.problem = &problem.Problem{Code: problem.TooLarge,
-			Message: fmt.Sprintf("%s has %d bytes; a value given in a call has at most %d.", capital(in.Origin), len(v.Inline), s.o.MaxInline),
-			Fix:     "Put it into the store and give its URI."}
-		return
-	}
-	content := normalised(v.Inline)
-	tf, p := s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes)
-	if p != nil {
-		if completed, ok := s.completed(port, v.Name, content); ok {
-			content = completed
-			tf, p = s.sniff(port, v.Name, content[:min(len(content), headBytes)], len(content) <= headBytes)
-		}
-	}
-	if port.Many && (p != nil || tf.Type != "" && !s.catalog.Types().Fits(tf.Type, port.Type)) {
-		split, err := s.split(ctx, out, port, v.Name, int64(len(content)), func() ([]byte, error) { return content, nil })
-		if err != nil && p == nil {
-			p = &problem.Problem{Code: problem.Invalid, Message: sentence(err)}
-		}
-		if split {
-			return
-		}
-	}
-	if out.problem = p; p != nil {
-		return
-	}
-	out.extension = tf.Format
-	if f := s.catalog.Types().FormatOf(tf.Type, tf.Format); f != nil {
-		if !f.Text {
-			content = v.Inline
-		}
-		if len(f.Extensions) > 0 {
-			out.extension = f.Extensions[0]
-		}
-	}
-	sum := sha256.Sum256(content)
-	in.SHA256, in.Size, in.Type, in.Format = hex.EncodeToString(sum[:]), int64(len(content)), tf.Type, tf.Format
-	p, err := s.counted(ctx, port, in, measured, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
-	if err != nil {
-		p = &problem.Problem{Code: problem.Invalid, Message: sentence(err)}
-	}
-	if out.problem = p; p == nil {
-		out.content = content
-	}
-}
-
-// completed is a bare value (a sequence without a header) as the format that
-// the port takes it in has it.
-func (s *Service) completed(port *steps.Port, name string, content []byte) ([]byte, bool) {
-	types := s.catalog.Types()
-	for _, format := range s.accepted(port) {
-		f := types.FormatOf(port.Type, format)
-		if ext := extension(name); f == nil || ext != "" && !slices.Contains(f.Extensions, ext) {
-			continue
-		}
-		if completed, ok := types.Bare(port.Type, format, content); ok {
-			return completed, true
-		}
-	}
-	return nil, false
-}
-
-// normalised is a text as Unix tools expect it: no byte order mark, lines that
-// end in a newline, the last one too. What holds a NUL is no text and stays.
-func normalised(content []byte) []byte {
-	if bytes.IndexByte(content, 0) >= 0 {
-		return content
-	}
-	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
-	if bytes.IndexByte(content, '\r') >= 0 {
-		content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
-		content = bytes.ReplaceAll(content, []byte("\r"), []byte("\n"))
-	}
-	if len(content) > 0 && content[len(content)-1] != '\n' {
-		content = append(slices.Clip(content), '\n')
-	}
-	return content
-}
-
 // counted holds an input against the port's max_length, and notes its length.
 // What is measured only for predictions is so where that takes no time.
 func (s *Service) counted(ctx context.Context, port *steps.Port, in *pipelines.Input, measured bool, open func() (io.ReadCloser, error)) (*problem.Problem, error) {
@@ -547,15 +297,6 @@ func (s *Service) counted(ctx context.Context, port *steps.Port, in *pipelines.I
 	}
 	in.Length = n
 	return nil, nil
-}
-
-// writeInline puts a value into the run's folder. Doing it twice is harmless:
-// the claim has fixed its digest.
-func (s *Service) writeInline(ctx context.Context, w inlineValue) error {
-	if _, err := s.blobs.Put(ctx, w.at, bytes.NewReader(w.content)); err != nil {
-		return fmt.Errorf("writing the input %s: %w", w.at.Base(), err)
-	}
-	return nil
 }
 
 // Describe says what an object is, for "what can I do next with it?": the type
