@@ -46,7 +46,7 @@ func TestFixesWorkWhenFollowed(t *testing.T) {
 		{8, "nodes.design.step", problem.UnknownName, `Did you mean "design"?`, "desing", "design"},
 		{9, "nodes.fold.each.sequence", problem.UnknownName, `Did you mean "design"?`, "desgin", "design"},
 		{10, "nodes.score.with.reference", problem.UnknownName, `Did you mean "structure"?`, "strcture", "structure"},
-		{11, "nodes.rank.with.models", problem.TypeMismatch, "`fold.structure`, ", "models: score.scores", "models: fold.structure"},
+		{11, "nodes.rank.with.models", problem.TypeMismatch, "`score.superposed`, `fold.structure` and ", "models: score.scores", "models: fold.structure"},
 		{12, "nodes.again.with.num_sequences", problem.OutOfRange, "from 1 to 1000", "5000", "1000"},
 		{13, "nodes.refold.with.sequence", problem.Cardinality, "with each: {sequence: again.sequences}", "with:", "each:"},
 		{14, "nodes.left.with.structure", problem.Cycle, "something other than `right.structure`", "right.structure", "$inputs.structure"},

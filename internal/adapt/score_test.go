@@ -45,6 +45,13 @@ func TestTMscore(t *testing.T) {
 			t.Errorf("%s is %q by TMscore and %q by the baseline", column, row[column], value)
 		}
 	}
+	if moved := l.must("score", "baseline", g).text("superposed", 0); moved == "" || moved != theirs.text("superposed", 0) {
+		t.Errorf("superposed are %d bytes by TMscore and %d by the baseline", len(theirs.text("superposed", 0)), len(moved))
+	}
+	g.params = map[string]any{"pose_of": "A"}
+	l.fails("score", "tmscore", g, steps.FailInput, "Besides A only 0 residues")
+	l.fails("score", "baseline", g, steps.FailInput, "Besides A only 0 residues")
+	g.params = nil
 	l.standIn("TMscore", "tmscore", "fewer")
 	l.fails("score", "tmscore", g, steps.FailOutputContract, "TMscore compared 75 residues")
 	b := newBench(t)

@@ -33,14 +33,28 @@ func pairing(c *call) (m, r *mol.Structure, p compare.Correspondence, err error)
 	return
 }
 
+// poseOf is how far the chains of --pose-of lie from their place; nil when it
+// is not asked for.
+func poseOf(c *call, reference *mol.Structure, p *compare.Correspondence) (*float64, error) {
+	chains := c.path("pose-of")
+	if chains == "" {
+		return nil, nil
+	}
+	x, err := p.Pose(reference, chains)
+	return &x, err
+}
+
 // tmscorePrepare writes model.pdb and reference.pdb for TMscore, which pairs
 // residues by number and knows one chain: CA atoms, all of one chain, the
 // reference's numbered through and the model's by those that they correspond
 // to. Those of the model that correspond to none count for nothing.
 func tmscorePrepare() *action {
-	return &action{needs: []string{"model", "reference", "out"}, takes: []string{"match"}, run: func(c *call) error {
+	return &action{needs: []string{"model", "reference", "out"}, takes: []string{"match", "pose-of"}, run: func(c *call) error {
 		m, r, p, err := pairing(c)
 		if err != nil {
+			return err
+		}
+		if _, err := poseOf(c, r, &p); err != nil { // here it is a mistake in the input
 			return err
 		}
 		c.note("model", m.Notes)
@@ -95,9 +109,10 @@ var (
 	normLine   = regexp.MustCompile(`(?m)^Structure2:.*Length=\s*(\d+) \(by which all scores are normalized\)`)
 )
 
-// tmscoreFinish makes scores.csv and metrics.json of what TMscore printed.
+// tmscoreFinish makes scores.csv, superposed.pdb and metrics.json of what
+// TMscore printed.
 func tmscoreFinish() *action {
-	return &action{needs: []string{"model", "reference", "from", "out"}, takes: []string{"match"}, run: func(c *call) error {
+	return &action{needs: []string{"model", "reference", "from", "out"}, takes: []string{"match", "pose-of"}, run: func(c *call) error {
 		m, r, p, err := pairing(c)
 		if err != nil {
 			return err
@@ -121,10 +136,10 @@ func tmscoreFinish() *action {
 		if int(found[2]) != len(p.Pairs) || int(found[3]) != len(compare.CATrace(r)) {
 			return tool.Refusef("TMscore compared %g residues and normalized by %g, where %d correspond and the reference has %d.", found[2], found[3], len(p.Pairs), len(compare.CATrace(r)))
 		}
-		if err := tool.EmptyFolder(c.path("out"), "scores.csv"); err != nil {
+		if scores.Pose, err = poseOf(c, r, &p); err != nil {
 			return err
 		}
-		if err := tool.WriteFile(filepath.Join(c.path("out"), "scores.csv"), scores.WriteCSV); err != nil {
+		if err := scores.WriteResults(c.path("out"), m, &p); err != nil {
 			return err
 		}
 		return tool.WriteMetrics(filepath.Join(c.path("out"), "metrics.json"), scores.Metrics(), nil)

@@ -26,6 +26,7 @@ func commands() []command {
 		{"extract", "some chains of a structure, by themselves", runExtract},
 		{"design", "sequences for a backbone", runDesign},
 		{"fold", "a rough structure from a sequence", runFold},
+		{"complex_sequence", "the sequence of a complex whose chains were designed in part", runComplexSequence},
 		{"score", "a model compared with a reference: TM-score, CA-RMSD, clashes", runScore},
 		{"rank", "gathered scores: tables, best structures, ledger, report", runRank},
 	}
@@ -60,7 +61,7 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 func writeUsage(w io.Writer) {
 	fmt.Fprint(w, "CPU baselines for trying the wiring of pipelines; not science-grade.\n\nUsage: ligase baseline NAME [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+		fmt.Fprintf(w, "  %-16s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, "\n`ligase baseline NAME --help` lists the flags.\n")
 }

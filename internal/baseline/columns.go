@@ -87,9 +87,10 @@ func wordsFor(name string) metricWords {
 	return w
 }
 
-// find returns the column that a name means. A name that several columns
-// answer to is refused: they are different tools' numbers. It returns nil when
-// none does.
+// find returns the column that a name means: of several that answer to it, the
+// one that the score tables have, before what was measured on the way. When
+// they have none or several, the name is refused: they are different tools'
+// numbers. It returns nil when no column answers.
 func (t *columns) find(name string) (*column, error) {
 	var found []*column
 	for _, c := range t.list {
@@ -99,6 +100,9 @@ func (t *columns) find(name string) (*column, error) {
 		if c.answers(name) {
 			found = append(found, c)
 		}
+	}
+	if scored := slices.DeleteFunc(slices.Clone(found), func(c *column) bool { return c.port != scoresPort }); len(scored) == 1 {
+		return scored[0], nil
 	}
 	switch len(found) {
 	case 0:

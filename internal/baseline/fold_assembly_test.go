@@ -160,7 +160,7 @@ func TestFoldedChainsCorrespond(t *testing.T) {
 			}
 			reference.Chains = append(reference.Chains, r)
 		}
-		s, err := scoreModel(model, &reference, compare.Auto)
+		s, _, err := scoreModel(model, &reference, compare.Auto)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue

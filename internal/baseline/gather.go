@@ -13,14 +13,16 @@ import (
 	"github.com/ligase-bio/ligase/internal/tool"
 )
 
-// gathered are the manifests of a ranking; sequences and backbones may be nil.
+// gatheredPorts are the manifests of a ranking; only models and scores are
+// always there.
 type gatheredPorts struct {
-	backbones, sequences, models, scores *gatheredPort
+	backbones, sequences, earlierModels, earlierScores, models, scores *gatheredPort
 }
 
 // inOrder are the ports that there are, in the order of a campaign.
 func (g *gatheredPorts) inOrder() []*gatheredPort {
-	return slices.DeleteFunc([]*gatheredPort{g.backbones, g.sequences, g.models, g.scores}, func(p *gatheredPort) bool { return p == nil })
+	all := []*gatheredPort{g.backbones, g.sequences, g.earlierModels, g.earlierScores, g.models, g.scores}
+	return slices.DeleteFunc(all, func(p *gatheredPort) bool { return p == nil })
 }
 
 // gather joins all ports by index: one candidate for each index that a

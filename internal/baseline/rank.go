@@ -15,9 +15,14 @@ import (
 	"github.com/ligase-bio/ligase/internal/report"
 )
 
+// scoresPort is the input with what candidates are ranked by first of all.
+const scoresPort = "scores"
+
 // rankFlags are the arguments of a ranking.
 type rankFlags struct {
-	scores, models, sequences, backbones, out string
+	scores, models, sequences, backbones string
+	earlierModels, earlierScores         string
+	out                                  string
 
 	title       string
 	confidence  string
@@ -37,6 +42,8 @@ func runRank(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&f.models, "models", "", "manifest `file` of the models, with the same indexes")
 	flags.StringVar(&f.sequences, "sequences", "", "manifest `file` of the sequences, with the same indexes")
 	flags.StringVar(&f.backbones, "backbones", "", "manifest `file` of the backbones; their indexes begin those of the models")
+	flags.StringVar(&f.earlierModels, "earlier-models", "", "manifest `file` of models of an earlier stage, for what was measured of them")
+	flags.StringVar(&f.earlierScores, "earlier-scores", "", "manifest `file` of score tables of an earlier stage, the same")
 	flags.StringVar(&f.out, "out", "", "`folder` to write all.csv, ranked.csv, ledger.csv, report.html, best.pdb, best/ and metrics.json to")
 	flags.StringVar(&f.title, "title", "Ranking of candidates", "`title` of the report")
 	flags.StringVar(&f.options.by, "by", "tm_score", "`column` to rank by: a score or a metric, with its node and implementation where several are called so")
@@ -100,7 +107,11 @@ func readPorts(f rankFlags) (gatheredPorts, error) {
 	for _, p := range []struct {
 		name, path string
 		into       **gatheredPort
-	}{{"backbones", f.backbones, &g.backbones}, {"sequences", f.sequences, &g.sequences}, {"models", f.models, &g.models}, {"scores", f.scores, &g.scores}} {
+	}{
+		{"backbones", f.backbones, &g.backbones}, {"sequences", f.sequences, &g.sequences},
+		{"earlier_models", f.earlierModels, &g.earlierModels}, {"earlier_scores", f.earlierScores, &g.earlierScores},
+		{"models", f.models, &g.models}, {scoresPort, f.scores, &g.scores},
+	} {
 		if p.path == "" {
 			continue
 		}

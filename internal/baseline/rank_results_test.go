@@ -241,6 +241,55 @@ func TestNumbersOfTwoToolsAreNoScale(t *testing.T) {
 
 // TestDirectionFollowsTheMetric: what is better low ranks from the lowest, and
 // a call can say otherwise.
+// TestEarlierStages: what was measured on the way to the models stands in the
+// tables; a name that both stages measure means the last one, and the losses
+// of each are where they were.
+func TestEarlierStages(t *testing.T) {
+	g := newGathered(t)
+	by := func(node, step string) *maker {
+		return &maker{Node: node, Step: step, Version: "1.0.0", Implementation: "baseline"}
+	}
+	g.earlierModels.MadeBy, g.earlierScores.MadeBy = by("fold", "fold"), by("score", "score")
+	g.models.MadeBy, g.scores.MadeBy = by("cofold", "fold"), by("interface", "score")
+	g.add(t, "0", row("0.9", "1"))
+	g.add(t, "1", row("0.4", "3"))
+	g.earlierModels.Items = []manifestItem{
+		{Index: "0", Path: "a", Metrics: map[string]float64{"agreement": 80}},
+		{Index: "1", Path: "b", Metrics: map[string]float64{"agreement": 70}},
+		{Index: "2", Path: "c", Metrics: map[string]float64{"agreement": 60}},
+	}
+	value, bound := 9.5, 2.0
+	lost := &manifestFailure{Node: "score", Code: codeFiltered, Metric: "ca_rmsd", Value: &value, Threshold: &bound, Bound: "max"}
+	g.earlierScores.Items = []manifestItem{
+		{Index: "0", Path: "a", Metrics: map[string]float64{"tm_score": 0.5}},
+		{Index: "1", Path: "b", Metrics: map[string]float64{"tm_score": 0.6}},
+		{Index: "2", Failed: lost, URI: "file:///c", Metrics: map[string]float64{"tm_score": 0.2, "ca_rmsd": 9.5}},
+	}
+	g.models.Items = append(g.models.Items, manifestItem{Index: "2", Failed: lost})
+	g.scores.Items = append(g.scores.Items, manifestItem{Index: "2", Failed: lost})
+	code, out, stderr := g.rank(t, "--min-tm", "0.45")
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	all := table(t, out, "all.csv")
+	for i, want := range []map[string]string{
+		{"outcome": "accepted", "fold.baseline.agreement": "80", "score.baseline.tm_score": "0.5", "interface.baseline.tm_score": "0.9"},
+		{"outcome": "filtered", "stage": "rank", "metric": "interface.baseline.tm_score", "score.baseline.tm_score": "0.6"},
+		{"outcome": "filtered", "stage": "score", "metric": "score.baseline.ca_rmsd", "value": "9.5", "fold.baseline.agreement": "60", "interface.baseline.tm_score": ""},
+	} {
+		for column, text := range want {
+			if all[i][column] != text {
+				t.Errorf("%s: %s is %q, want %q", all[i]["id"], column, all[i][column], text)
+			}
+		}
+	}
+	g.dir = t.TempDir()
+	_, out, _ = g.rank(t, "--by", "score.tm_score")
+	if first := table(t, out, "ranked.csv")[0]; first["index"] != "1" {
+		t.Errorf("by the earlier score the first is %v", first)
+	}
+}
+
 func TestDirectionFollowsTheMetric(t *testing.T) {
 	for flags, first := range map[string]string{"--by ca_rmsd": "bb000_seq01", "--by ca_rmsd --better higher": "bb001_seq01", "--by agreement": "bb000_seq00"} {
 		_, out, stderr := sixCandidates(t).rank(t, strings.Fields(flags)...)

@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write the golden files again")
 type gathered struct {
 	dir                                  string
 	scores, models, sequences, backbones manifest
+	earlierModels, earlierScores         manifest
 }
 
 func newGathered(t *testing.T) *gathered { return &gathered{dir: t.TempDir()} }
@@ -54,8 +55,11 @@ func (g *gathered) fail(index, node, code, message string) {
 func (g *gathered) rank(t *testing.T, flags ...string) (code int, out, stderr string) {
 	t.Helper()
 	args := []string{"rank", "--out", filepath.Join(t.TempDir(), "out")}
-	for name, m := range map[string]manifest{"scores": g.scores, "models": g.models, "sequences": g.sequences, "backbones": g.backbones} {
-		if m.Items == nil && (name == "sequences" || name == "backbones") {
+	for name, m := range map[string]manifest{
+		"scores": g.scores, "models": g.models, "sequences": g.sequences, "backbones": g.backbones,
+		"earlier-models": g.earlierModels, "earlier-scores": g.earlierScores,
+	} {
+		if m.Items == nil && name != "scores" && name != "models" {
 			continue
 		}
 		data, err := json.Marshal(m)

@@ -14,19 +14,16 @@ import (
 )
 
 // scoreModel compares a model with a reference.
-func scoreModel(model, reference *mol.Structure, how string) (compare.Scores, error) {
+func scoreModel(model, reference *mol.Structure, how string) (compare.Scores, *compare.Correspondence, error) {
 	c, err := compare.Pairs(model, reference, how)
 	if err != nil {
-		return compare.Scores{}, err
+		return compare.Scores{}, nil, err
 	}
-	a, b := make([]mol.Vec, len(c.Pairs)), make([]mol.Vec, len(c.Pairs))
-	for i, p := range c.Pairs {
-		a[i], b[i] = p.Model.Atom("CA").Pos, p.Reference.Atom("CA").Pos
-	}
+	a, b := c.CAs()
 	s := compare.Describe(model, reference, c)
 	s.TM = tmScore(a, b, len(compare.CATrace(reference)))
 	s.RMSD = mol.RMSD(mol.Superpose(a, b), a, b)
-	return s, nil
+	return s, &c, nil
 }
 
 // runScore is the command: a model compared with a reference.
@@ -35,7 +32,8 @@ func runScore(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	flags.SetOutput(stderr)
 	model := flags.String("model", "", "PDB `file` to judge")
 	reference := flags.String("reference", "", "PDB `file` to compare it with")
-	out := flags.String("out", "", "`folder` to write scores.csv and metrics.json to")
+	out := flags.String("out", "", "`folder` to write scores.csv, superposed.pdb and metrics.json to")
+	pose := flags.String("pose-of", "", "chains of the reference, like `A,B`, whose place to compare when the others are superposed; none when not given")
 	how := flags.String("match", compare.Auto, "how residues correspond: auto, numbers, positions or alignment")
 	if code, ok := parseFlags(flags, args, stderr); !ok {
 		return code
@@ -59,10 +57,10 @@ func runScore(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		fmt.Fprintf(stderr, "score: %s.\n", strings.Join(faults, "; "))
 		return exitUsage
 	}
-	return exitFor(scoreFiles(ctx, *model, *reference, *out, *how, stdout, stderr), "score", stderr)
+	return exitFor(scoreFiles(ctx, *model, *reference, *out, *how, *pose, stdout, stderr), "score", stderr)
 }
 
-func scoreFiles(ctx context.Context, model, reference, out, how string, stdout, stderr io.Writer) error {
+func scoreFiles(ctx context.Context, model, reference, out, how, pose string, stdout, stderr io.Writer) error {
 	m, err := readStructure(model)
 	if err != nil {
 		return err
@@ -80,14 +78,18 @@ func scoreFiles(ctx context.Context, model, reference, out, how string, stdout, 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := emptyFolder(out, "scores.csv"); err != nil {
-		return err
-	}
-	s, err := scoreModel(m, r, how)
+	s, c, err := scoreModel(m, r, how)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(out, "scores.csv"), s.WriteCSV); err != nil {
+	if pose != "" {
+		x, err := c.Pose(r, pose)
+		if err != nil {
+			return err
+		}
+		s.Pose = &x
+	}
+	if err := s.WriteResults(out, m, c); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "TM-score %.4f, CA-RMSD %.2f Å over %s paired by %s\n",

@@ -55,7 +55,7 @@ func TestAgreesWithRecordedTMscore(t *testing.T) {
 // compareTM checks our scores of a pair against TMscore's.
 func compareTM(t *testing.T, p tmPair, tm, rmsd float64) {
 	t.Helper()
-	s, err := scoreModel(p.model, p.reference, compare.Numbers)
+	s, _, err := scoreModel(p.model, p.reference, compare.Numbers)
 	if err != nil {
 		t.Errorf("%s: %v", p.name, err)
 		return
@@ -80,7 +80,7 @@ func TestFragmentSizes(t *testing.T) {
 
 func TestSelfScoreIsPerfect(t *testing.T) {
 	u := ubiquitin(t)
-	s, err := scoreModel(u, u, compare.Auto)
+	s, _, err := scoreModel(u, u, compare.Auto)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,10 +31,11 @@ type Correspondence struct {
 
 // Correspond pairs the residues of two structures. In auto mode:
 //
-//  1. by numbers when those pair half of the shorter one or more and at least
-//     nine of ten pairs are the same amino acid;
+//  1. by numbers when those pair half of the shorter one or more, of each two
+//     chains that belong together, and at least nine of ten pairs are the same
+//     amino acid;
 //  2. by alignment when the sequences are nearly the same, nine of ten
-//     residues of the shorter one, and only shifted or cut;
+//     residues of the shorter one, of each two chains, and only shifted or cut;
 //  3. by numbers when both are numbered the same throughout, else by positions
 //     when the chains have the same lengths (a designed sequence folded again);
 //  4. by alignment when three of ten residues or more come out the same, the
@@ -48,7 +49,7 @@ func Correspond(model, reference *mol.Structure, how string) (Correspondence, er
 	chains := pairChains(model, reference)
 	switch how {
 	case Numbers:
-		return enough(Correspondence{Numbers, byNumbers(chains)}, "no three residues of the model and the reference have the same chain and number; try positions or alignment")
+		return enough(Correspondence{Numbers, byNumbers(chains...)}, "no three residues of the model and the reference have the same chain and number; try positions or alignment")
 	case Positions:
 		pairs, same := byPositions(model, reference)
 		if !same {
@@ -56,25 +57,35 @@ func Correspond(model, reference *mol.Structure, how string) (Correspondence, er
 		}
 		return enough(Correspondence{Positions, pairs}, "the structures are too short")
 	case Alignment:
-		return enough(Correspondence{Alignment, byAlignment(chains)}, "the sequences align over fewer, or are too long to be aligned")
+		return enough(Correspondence{Alignment, byAlignment(chains...)}, "the sequences align over fewer, or are too long to be aligned")
 	}
 
 	shorter := min(model.Len(), reference.Len())
 	sequenced := !monotonous(model) && !monotonous(reference)
-	numbers := byNumbers(chains)
-	half := len(numbers) >= 3 && 2*len(numbers) >= shorter
-	if sequenced && half && 10*identical(numbers) >= 9*len(numbers) {
-		return Correspondence{Numbers, numbers}, nil
-	}
-	var aligned []Pair
+	var numbers, aligned []Pair
 	alike := 0
-	if sequenced {
-		aligned = byAlignment(chains)
-		alike = identical(aligned)
+	// A chain that numbers or sequence do not pair would be left out of the
+	// score in silence, and those that they do pair look like the whole.
+	eachNumbered, eachAlike := true, true
+	for _, c := range chains {
+		least := min(len(c.model.Residues), len(c.reference.Residues))
+		paired := byNumbers(c)
+		numbers = append(numbers, paired...)
+		eachNumbered = eachNumbered && 2*len(paired) >= least
+		if sequenced {
+			paired = byAlignment(c)
+			aligned = append(aligned, paired...)
+			alike += identical(paired)
+			eachAlike = eachAlike && 10*identical(paired) >= 9*least
+		}
+	}
+	half := len(numbers) >= 3 && 2*len(numbers) >= shorter
+	if sequenced && half && eachNumbered && 10*identical(numbers) >= 9*len(numbers) {
+		return Correspondence{Numbers, numbers}, nil
 	}
 	positions, sameLengths := byPositions(model, reference)
 	switch {
-	case 10*alike >= 9*shorter && len(aligned) >= 3:
+	case eachAlike && 10*alike >= 9*shorter && len(aligned) >= 3:
 		return Correspondence{Alignment, aligned}, nil
 	case len(numbers) == model.Len() && len(numbers) == reference.Len():
 		return enough(Correspondence{Numbers, numbers}, "the structures are too short")
@@ -123,7 +134,7 @@ func pairChains(model, reference *mol.Structure) []chainPair {
 	return pairs
 }
 
-func byNumbers(chains []chainPair) []Pair {
+func byNumbers(chains ...chainPair) []Pair {
 	type number struct {
 		n         int
 		insertion byte
@@ -168,7 +179,7 @@ func byPositions(model, reference *mol.Structure) ([]Pair, bool) {
 	return pairs, true
 }
 
-func byAlignment(chains []chainPair) []Pair {
+func byAlignment(chains ...chainPair) []Pair {
 	var pairs []Pair
 	for _, c := range chains {
 		for _, at := range align(c.model.Sequence(), c.reference.Sequence()) {

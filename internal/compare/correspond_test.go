@@ -42,10 +42,20 @@ func renamed(s *mol.Structure, id string) *mol.Structure {
 	return s
 }
 
+// joined is the chains of several structures.
+func joined(all ...*mol.Structure) *mol.Structure {
+	s := &mol.Structure{}
+	for _, one := range all {
+		s.Chains = append(s.Chains, one.Chains...)
+	}
+	return s
+}
+
 func TestCorrespond(t *testing.T) {
 	const u = ubiquitinSequence
 	glycine := strings.Repeat("G", len(u))
 	designed := "MRVRVETLDGREYTFDVDPNDTVADLKRKIEEKLGIPVEDQVLLFNGKVLDDNKKLSDYGIGNNAHIRLVKRKVGG"
+	helix := strings.Repeat("LKEA", 13)
 	other := "AKRWYVPEHCQDWTNGFSLIMAKRWYVPEHCQDWTNGFSLIMAKRWYVPEHC"
 	tests := []struct {
 		name             string
@@ -67,6 +77,8 @@ func TestCorrespond(t *testing.T) {
 		{"a loop left out, numbered from 1", traced(1, u[:30]+u[40:]), traced(1, u), Alignment, 66, 1},
 		{"two chains", traced(1, u, other), traced(1, u, other), Numbers, 76 + 52, 1},
 		{"two chains in other words", traced(1, designed, other), traced(100, u, other), Positions, 76 + 52, 1},
+		{"a redesigned chain beside its target, numbered from 1", joined(traced(1, u), renamed(traced(1, other), "B")), joined(traced(1, u), renamed(traced(77, helix), "B")), Positions, 76 + 52, 1},
+		{"the same, the target numbered otherwise, too", joined(traced(1, u+u), renamed(traced(1, other[:15]), "B")), joined(traced(20, u+u), renamed(traced(300, helix[:15]), "B")), Positions, 2*76 + 15, 1},
 		{"one chain of two", traced(1, u), traced(1, u, other), Numbers, 76, 1},
 		{"another sequence with the same numbers", traced(1, other), traced(1, u), Numbers, 52, 1},
 	}

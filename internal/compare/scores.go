@@ -10,15 +10,16 @@ import (
 
 // Scores is how a model compares with a reference.
 type Scores struct {
-	By          string  // how residues were paired
-	TM          float64 // TM-score, normalised by the reference's length
-	RMSD        float64 // of the paired CA atoms, Å
-	Coverage    float64 // paired residues of the reference's, 0–1
-	Identity    float64 // the same amino acid of the paired ones, 0–1
-	Clashes     int     // in the model
-	Gyration    float64 // of the model's CA atoms, Å
-	Residues    int     // of the model
-	Temperature float64 // mean B-factor column of the model's CA atoms
+	By          string   // how residues were paired
+	TM          float64  // TM-score, normalised by the reference's length
+	RMSD        float64  // of the paired CA atoms, Å
+	Coverage    float64  // paired residues of the reference's, 0–1
+	Identity    float64  // the same amino acid of the paired ones, 0–1
+	Clashes     int      // in the model
+	Gyration    float64  // of the model's CA atoms, Å
+	Residues    int      // of the model
+	Temperature float64  // mean B-factor column of the model's CA atoms
+	Pose        *float64 // see [Correspondence.Pose]; nil when it was not asked for
 }
 
 // Pairs pairs the residues of a model and a reference, and refuses those that
@@ -76,7 +77,7 @@ func CATrace(s *mol.Structure) []mol.Vec {
 
 // Metrics are the numbers by the names of the table's columns.
 func (s *Scores) Metrics() map[string]float64 {
-	return map[string]float64{
+	m := map[string]float64{
 		"tm_score":           tool.Round4(s.TM),
 		"ca_rmsd":            tool.Round4(s.RMSD),
 		"clashes":            float64(s.Clashes),
@@ -86,6 +87,10 @@ func (s *Scores) Metrics() map[string]float64 {
 		"sequence_identity":  tool.Round4(s.Identity),
 		"mean_b_factor":      tool.Round4(s.Temperature),
 	}
+	if s.Pose != nil {
+		m["pose_rmsd"] = tool.Round4(*s.Pose)
+	}
+	return m
 }
 
 // columns are those of the table of scores, in order; correspondence is the
@@ -100,6 +105,9 @@ func columns() []string {
 // WriteCSV writes the table of scores: a header and one row.
 func (s *Scores) WriteCSV(w io.Writer) error {
 	header, numbers := columns(), s.Metrics()
+	if s.Pose != nil {
+		header = append(header, "pose_rmsd")
+	}
 	row := make([]string, len(header))
 	for i, c := range header {
 		if x, ok := numbers[c]; ok {

@@ -169,6 +169,25 @@ func TestToolSnapshots(t *testing.T) {
 	if data, err := json.Marshal(list); err != nil || len(data) > 16<<10 {
 		t.Errorf("the list of tools has %d bytes, at most 16 KiB are meant; %v", len(data), err)
 	}
+	// What does not fit is left out where there is the most of it, and said.
+	for name, c := range map[string]struct {
+		told   []string
+		untold string
+	}{
+		"submit_score":         {[]string{"model_uri", "match", "pose_of", "implementation"}, ""},
+		"submit_campaign":      {[]string{"length", "num_backbones", "num_sequences"}, ""},
+		"submit_binder_cofold": {[]string{"complexes_uris", "binder_chains", "num_sequences", "by", "implementations"}, "max_pose_rmsd"},
+	} {
+		i := slices.IndexFunc(list, func(t *mcp.Tool) bool { return t.Name == name })
+		data, err := json.Marshal(list[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		has(t, name, string(data), c.told...)
+		if c.untold != "" && (strings.Contains(string(data), c.untold) || !strings.Contains(list[i].Description, "More arguments: describe_tool.")) {
+			t.Errorf("%s: %s", name, data)
+		}
+	}
 	dir := filepath.Join("testdata", "tools")
 	known := map[string]bool{}
 	for _, tool := range list {

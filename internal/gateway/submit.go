@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,13 +39,29 @@ const listBytes = 16 << 10
 
 // level is how much is said of something that can be submitted.
 type level struct {
-	schema schemaMaker
-	words  int  // bytes of what is said of it, at most
-	scant  bool // nothing is said that every one of them says, or describe_tool
+	schema  schemaMaker
+	words   int  // bytes of what is said of it, at most
+	scant   bool // nothing is said that every one of them says, or describe_tool
+	partial bool // there may be more arguments
 }
 
-// levels has the one that says the most first.
+// levels has the one that says the most first. All tools are told of alike.
 var levels = []level{{schema: steps.BriefSchema, words: 200}, {schema: steps.BareSchema, words: 200}, {schema: steps.ScantSchema, scant: true}}
+
+// shorter are for those of which there is the most to say, where even the last
+// of levels is too much: without what is neither needed nor has a default, like
+// thresholds and optional inputs, and then without all that is not needed.
+var shorter = []level{
+	{schema: only(func(p steps.Param) bool { return p.Required() || p.Default != nil }), scant: true, partial: true},
+	{schema: only(func(p steps.Param) bool { return p.Required() }), scant: true, partial: true},
+}
+
+func only(told func(steps.Param) bool) schemaMaker {
+	return func(inputs []steps.Port, params []steps.Param) *steps.Schema {
+		inputs = slices.DeleteFunc(slices.Clone(inputs), func(p steps.Port) bool { return p.Optional })
+		return steps.ScantSchema(inputs, slices.DeleteFunc(slices.Clone(params), func(p steps.Param) bool { return !told(p) }))
+	}
+}
 
 // inFull is what describe_tool says.
 var inFull = level{schema: steps.InputSchema}
@@ -64,21 +82,35 @@ func (g *Gateway) catalogTools(others []*tool) []*tool {
 		}
 		return nil
 	}
-	var tools []*tool
+	exposed = slices.DeleteFunc(exposed, func(d *catalog.Tool) bool { return !g.served(g.submitOne(d, levels[0])) })
+	around := 256 // of an answer that is a list
+	for _, t := range others {
+		around += len(t.shape) + 1
+	}
+	tools := make([]*tool, len(exposed))
+	size := 0
 	for _, level := range levels {
-		tools = tools[:0]
-		size := 512 // what is around a list
-		for _, t := range others {
-			size += len(t.shape) + 1
-		}
-		for _, d := range exposed {
-			if t := g.submitOne(d, level); g.served(t) {
-				tools = append(tools, t)
-				size += len(t.shape) + 1
-			}
+		size = around
+		for i, d := range exposed {
+			tools[i] = g.submitOne(d, level)
+			size += len(tools[i].shape) + 1
 		}
 		if size <= listBytes {
-			break
+			return tools
+		}
+	}
+	for _, level := range shorter {
+		longest := slices.Clone(tools)
+		slices.SortStableFunc(longest, func(a, b *tool) int { return cmp.Compare(len(b.shape), len(a.shape)) })
+		for _, long := range longest {
+			if size <= listBytes {
+				return tools
+			}
+			i := slices.Index(tools, long)
+			if t := g.submitOne(exposed[i], level); len(t.shape) < len(long.shape) {
+				tools[i] = t
+				size -= len(long.shape) - len(t.shape)
+			}
 		}
 	}
 	return tools
@@ -283,6 +315,9 @@ func submitDescription(d *catalog.Tool, says level) string {
 		if len(d.Inputs) > 0 {
 			next += " Give URIs, not contents."
 		}
+	}
+	if says.partial {
+		next += " More arguments: describe_tool."
 	}
 	parts = append(parts, next)
 	return strings.Join(parts, " ")

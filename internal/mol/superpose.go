@@ -1,6 +1,9 @@
 package mol
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Transform is a rotation followed by a translation.
 type Transform struct {
@@ -20,6 +23,23 @@ func (t *Transform) Apply(p Vec) Vec {
 		t.Rotation[1].Dot(p) + t.Shift[1],
 		t.Rotation[2].Dot(p) + t.Shift[2],
 	}
+}
+
+// Moved is a copy of the structure, moved. Its notes stay with the original.
+func (s *Structure) Moved(t Transform) *Structure {
+	moved := &Structure{Chains: slices.Clone(s.Chains)}
+	for i := range moved.Chains {
+		c := &moved.Chains[i]
+		c.Residues = slices.Clone(c.Residues)
+		for j := range c.Residues {
+			r := &c.Residues[j]
+			r.Atoms = slices.Clone(r.Atoms)
+			for k := range r.Atoms {
+				r.Atoms[k].Pos = t.Apply(r.Atoms[k].Pos)
+			}
+		}
+	}
+	return moved
 }
 
 // Superpose finds the rigid motion that brings mobile onto fixed with the

@@ -18,7 +18,7 @@ import (
 // who it is.
 const smi = `#!/bin/sh
 cd '%s'
-if [ "$1" = -L ]; then cat list; exit; fi
+if [ "$1" = -L ]; then cat list; touch listed; exit; fi
 echo "$$" > pid
 [ -e hang ] && { trap '' TERM INT HUP; sleep 600 & wait; sleep 600; }
 n=0
@@ -48,11 +48,12 @@ func gpuLab(t *testing.T, files map[string]string) (*lab, string) {
 
 // readings are the functions by which a command and the program in the place
 // of nvidia-smi get in step. `seen` returns when the program has printed a few
-// times since.
+// times since, `listed` some time after it has listed the devices.
 const readings = `
 has() { cat count 2>/dev/null || echo 0; }
 seen() { until=$(( $(has) + 4 )); while [ $(has) -lt $until ]; do sleep 0.02; done; }
 say() { printf '%s\n' "$@" > new; mv new reading; }
+listed() { while [ ! -e listed ]; do sleep 0.02; done; sleep 0.5; }
 cd "$1"
 `
 
@@ -143,7 +144,7 @@ func TestGPUFigures(t *testing.T) {
 			steps.Usage{GPUName: h100, GPUMemory: 81559 << 20}, -1, -1},
 		{"nvidia-smi dies midway", idle, "GPU-aa", fmt.Sprintf("say '"+first+"'; seen; touch die; sleep 0.2", 70000, "99"), "",
 			steps.Usage{GPUName: h100, GPUMemory: 81559 << 20}, -1, -1},
-		{"a pod with a part of a GPU", "0, GPU-aa, Enabled, 3000, [N/A], 40960, NVIDIA A100-SXM4-40GB\n", "all", "sleep 0.5",
+		{"a pod with a part of a GPU", "0, GPU-aa, Enabled, 3000, [N/A], 40960, NVIDIA A100-SXM4-40GB\n", "all", "listed",
 			"GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa)\n  MIG 3g.20gb     Device  0: (UUID: MIG-bb)\n",
 			steps.Usage{GPUName: "NVIDIA A100-SXM4-40GB MIG 3g.20gb", GPUMemory: 20e9}, -1, -1},
 	} {
@@ -178,7 +179,7 @@ func TestGPUFigures(t *testing.T) {
 // Of a part of a GPU that an engine grants, no figures are asked for.
 func TestAPartOfAGPU(t *testing.T) {
 	l, dir := gpuLab(t, map[string]string{"list": "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa)\n  MIG 3g.20gb     Device  0: (UUID: MIG-bb)\n  MIG 1g.5gb      Device  1: (UUID: MIG-cc)\n"})
-	task := l.task("sleep 0.3")
+	task := l.task(readings+"listed", dir)
 	task.Implementation.Resources.GPU = 1
 	u := l.must(task, granted("MIG-cc")).Usage
 	if u.GPUName != "NVIDIA A100-SXM4-40GB MIG 1g.5gb" || u.GPUMemory != 5e9 || u.GPUMemoryPeak != 0 || u.GPUUtilization != nil {

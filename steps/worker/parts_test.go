@@ -113,7 +113,7 @@ func TestPartsAreWatched(t *testing.T) {
 	}
 	l := newLab(t, nil)
 	task := l.task(`sleep 0.4`) // long enough to be watched itself
-	task.Implementation.Finish = script(`head -c 120000000 /dev/zero | tail | sleep 3`)
+	task.Implementation.Finish = script(`head -c 120000000 /dev/zero | tail | sleep 60`)
 	task.Implementation.Resources.Memory = 64 << 20
 	l.wants(task, steps.FailOOM, "The finish of the command had")
 
