@@ -110,8 +110,17 @@ func standInColabFold(mood string, args []string) error {
 	} else if _, sequence, err = fastaOf(filepath.Join(in, name)); err != nil {
 		return err
 	}
-	if filepath.Ext(name) != ".a3m" && option(args, "--msa-mode") != "single_sequence" {
+	mode := "" // the last that is given, by Python's argparse
+	for at, a := range args {
+		if a == "--msa-mode" {
+			mode = args[at+1]
+		}
+	}
+	if filepath.Ext(name) != ".a3m" && mode != "single_sequence" {
 		return errors.New("asked api.colabfold.com for an alignment")
+	}
+	if filepath.Ext(name) == ".a3m" && mode == "single_sequence" {
+		return errors.New("max_seq is 1, whatever the alignment has")
 	}
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
