@@ -255,15 +255,16 @@ func TestAlignmentsAreBounded(t *testing.T) {
 func TestBoltzAlignmentInAnOddFolder(t *testing.T) {
 	b := newBench(t)
 	b.write("a.fasta", ">a\nMKVLA\n")
-	b.write("a.a3m", ">a\nMKVLA\n")
+	rows := strings.Repeat(">b\nMK-LA\n", 20_000)
+	b.write("a.a3m", ">a\nMKVLA\n"+rows)
 	b.must("boltz prepare --sequence @/a.fasta --alignment @/a.a3m", "--out", `@/an: "odd" #folder`)
 	if got := b.read(`an: "odd" #folder/query.yaml`); !strings.Contains(got, fmt.Sprintf(`msa: "%s/an: \"odd\" #folder/query.a3m"`, b.dir)) {
 		t.Errorf("wrote\n%s", got)
 	}
 	// A file that is written anew in its place is as it was.
 	b.must("boltz prepare --sequence @/a.fasta --alignment", b.dir+`/an: "odd" #folder/query.a3m`, "--out", `@/an: "odd" #folder`)
-	if got := b.read(`an: "odd" #folder/query.a3m`); got != ">101\nMKVLA\n" {
-		t.Errorf("the alignment became %q", got)
+	if got := b.read(`an: "odd" #folder/query.a3m`); got != ">101\nMKVLA\n"+rows {
+		t.Errorf("the alignment became %d bytes: %.100q", len(got), got)
 	}
 	b.must("boltz prepare --sequence @/a.fasta --out @/none")
 	if got := b.read("none/query.yaml"); !strings.Contains(got, `msa: "empty"`) {
