@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ligase-bio/ligase/internal/mol"
 	"github.com/ligase-bio/ligase/internal/tool"
 )
 
@@ -25,40 +26,57 @@ func boltzPrepare() *action {
 		if len(chains) > len(chainLetters) {
 			return tool.Refusef("The sequence has %d chains; a PDB file can tell %d apart.", len(chains), len(chainLetters))
 		}
-		msa := "empty"
-		if alignment := c.path("alignment"); alignment != "" {
-			if len(chains) > 1 {
-				return tool.Refusef("Boltz takes an alignment in A3M for a single chain, and the sequence has %d; give none, or fold the chains by themselves.", len(chains))
-			}
-			data, err := readInput(alignment)
-			if err != nil {
-				return err
-			}
-			if err := checkAlignment(data, s); err != nil {
-				return err
-			}
-			if msa, err = filepath.Abs(alignment); err != nil {
-				return err
-			}
-		}
-		// A text of JSON is one of YAML, whatever is in it.
-		quoted, err := json.Marshal(msa)
-		if err != nil {
-			return err
-		}
 		if err := os.MkdirAll(c.path("out"), 0o777); err != nil {
 			return err
+		}
+		msas := slices.Repeat([]string{"empty"}, len(chains))
+		if c.path("alignment") != "" {
+			if err := boltzAlignment(c, s, msas); err != nil {
+				return err
+			}
 		}
 		return tool.WriteFile(filepath.Join(c.path("out"), queryName+".yaml"), func(w io.Writer) error {
 			var b strings.Builder
 			b.WriteString("version: 1\nsequences:\n")
 			for i, chain := range chains {
+				// A text of JSON is one of YAML, whatever is in it.
+				quoted, err := json.Marshal(msas[i])
+				if err != nil {
+					return err
+				}
 				fmt.Fprintf(&b, "  - protein:\n      id: \"%c\"\n      sequence: \"%s\"\n      msa: %s\n", chainLetters[i], chain, quoted)
 			}
 			_, err := io.WriteString(w, b.String())
 			return err
 		})
 	}}
+}
+
+// boltzAlignment says of the chains that an alignment is of where it is. Boltz
+// wants one for all chains of a sequence, and takes `msa: empty` for others
+// beside it (parse_boltz_schema in boltz/data/parse/schema.py; only what its
+// server would make it does not mix). It reads a line as a row, whatever is in
+// the one before (boltz/data/parse/a3m.py), so it gets a file written anew.
+// Rows of chains are paired by the keys of its CSV format alone.
+func boltzAlignment(c *call, s mol.Sequence, msas []string) error {
+	a, err := openAlignment(c.path("alignment"), s)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if a.of < 0 {
+		return tool.Refusef("The alignment is of all %d chains, in ColabFold's form (its first line is %.200s), which Boltz does not read; give one in plain A3M of one chain, that chain first.", len(msas), a.form())
+	}
+	path, err := filepath.Abs(filepath.Join(c.path("out"), queryName+".a3m"))
+	if err != nil {
+		return err
+	}
+	for i, chain := range s.Chains() {
+		if chain == a.unique[a.of] {
+			msas[i] = path
+		}
+	}
+	return a.to(path, a.writeChain)
 }
 
 // boltzFinish makes model.pdb and metrics.json of the model in which Boltz has

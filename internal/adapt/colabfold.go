@@ -3,10 +3,12 @@ package adapt
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/ligase-bio/ligase/internal/mol"
 	"github.com/ligase-bio/ligase/internal/tool"
 )
 
@@ -34,7 +36,12 @@ func colabfoldPrepare() *action {
 			return err
 		}
 		if c.path("alignment") != "" {
-			return copyAlignment(c.path("alignment"), filepath.Join(c.path("out"), queryName+".a3m"), s)
+			a, err := openAlignment(c.path("alignment"), s)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			return a.to(filepath.Join(c.path("out"), queryName+".a3m"), a.writeColabFold)
 		}
 		return writeQuery(filepath.Join(c.path("out"), queryName+".fasta"), s, ":")
 	}}
@@ -56,7 +63,8 @@ func colabfoldFinish() *action {
 		if err != nil {
 			return err
 		}
-		if err := m.mustBeOf(c, c.path("sequence")); err != nil {
+		ordered, err := m.inOrderOf(c, c.path("sequence"))
+		if err != nil {
 			return err
 		}
 		var scores struct {
@@ -90,7 +98,7 @@ func colabfoldFinish() *action {
 		if scores.IPTM != nil && len(m.Chains) > 1 {
 			metrics["alphafold_iptm"] = tool.Round4(*scores.IPTM)
 		}
-		return m.write(c.path("out"), metrics, "Predicted by AlphaFold 2 (ColabFold); the B-factor is its pLDDT, 0-100.")
+		return ordered.write(c.path("out"), metrics, "Predicted by AlphaFold 2 (ColabFold); the B-factor is its pLDDT, 0-100.")
 	}}
 }
 
@@ -122,6 +130,28 @@ func (m *model) alignedError(pae [][]float64) (whole, between float64, err error
 	}
 	n := len(chains) * (len(chains) - 1)
 	return whole / float64(max(n, 1)), between / float64(max(across, 1)), nil
+}
+
+// inOrderOf is the model with its chains in the order of the sequence of a
+// file; it refuses one of another sequence. ColabFold puts chains of one
+// sequence together, whatever was between them, and its scores are in that
+// order, too; residues are those of the model.
+func (m *model) inOrderOf(c *call, path string) (*model, error) {
+	s, err := readSequence(&call{stderr: io.Discard}, path)
+	if err != nil {
+		return nil, err
+	}
+	rest := slices.Clone(m.Chains)
+	var chains []molChain
+	for _, want := range s.Chains() {
+		i := slices.IndexFunc(rest, func(chain molChain) bool { return chain.Sequence() == want })
+		if i < 0 {
+			break
+		}
+		chains, rest = append(chains, rest[i]), slices.Delete(rest, i, i+1)
+	}
+	ordered := &model{&mol.Structure{Chains: append(chains, rest...), Notes: m.Notes}}
+	return ordered, ordered.mustBeOf(c, path)
 }
 
 // theOne is the one file of a folder that the tool wrote under such a name.

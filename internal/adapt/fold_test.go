@@ -1,7 +1,6 @@
 package adapt_test
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -104,18 +103,6 @@ func TestColabFold(t *testing.T) {
 	l.fails("fold", "colabfold", sequence(">a\n"+ubiquitinSequence+"\n", nil), steps.FailGPUOOM, "GPU memory ran out")
 }
 
-func TestColabFoldAlignment(t *testing.T) {
-	l := newLab(t)
-	l.standIn("colabfold_batch", "colabfold", "")
-	g := sequence(">a\nMKVLAWYHQE\n", nil)
-	g.inputs["alignment"] = []string{">whatever\nMKVLAWYHQE\n>b\nMKV-AaaWYHQE\n"}
-	l.model(l.must("fold", "colabfold", g), "MKVLAWYHQE")
-	g.inputs["alignment"] = []string{">b\nMKV-AaaWYHQE\n>whatever\nMKVLAWYHQE\n"}
-	l.fails("fold", "colabfold", g, steps.FailInput, "The alignment begins with another sequence")
-	g.inputs["sequence"] = []string{">a\nMKVLA/WYHQE\n"}
-	l.fails("fold", "colabfold", g, steps.FailInput, "begins with a line like #5,5")
-}
-
 func TestBoltz(t *testing.T) {
 	l := newLab(t)
 	l.standIn("boltz", "boltz", "")
@@ -133,12 +120,6 @@ func TestBoltz(t *testing.T) {
 	if r.Metrics["boltz_iptm"] != 0.69 {
 		t.Errorf("%v", r.Metrics)
 	}
-	g := sequence(">a\nMKVLAWYHQE\n", nil)
-	g.inputs["alignment"] = []string{">a\nMKVLAWYHQE\n>b\nMKV-AWYHQE\n"}
-	l.model(l.must("fold", "boltz", g), "MKVLAWYHQE")
-	g.inputs["sequence"] = []string{">a\nMKVLAWYHQE/GSTNDRKPFI\n"}
-	l.fails("fold", "boltz", g, steps.FailInput, "Boltz takes an alignment in A3M for a single chain")
-
 	l.standIn("boltz", "boltz", "memory")
 	l.fails("fold", "boltz", sequence(">a\n"+ubiquitinSequence+"\n", nil), steps.FailGPUOOM, "GPU memory ran out")
 }
@@ -178,24 +159,4 @@ func TestColabFoldScores(t *testing.T) {
 	b.refuses("colabfold finish --sequence @/a.fasta --from @/raw --out @/out", "wrote 2 files query_scores_rank_001_*.json")
 	b.refuses("colabfold prepare --sequence @/a.fasta --models 6 --out @/in", "ask for 5 or fewer")
 	b.refuses("colabfold prepare --sequence @/a.fasta --models many --out @/in", "give a whole number")
-}
-
-func TestAlignments(t *testing.T) {
-	b := newBench(t)
-	b.write("a.fasta", ">a\nMKVLA\n")
-	b.write("ab.fasta", ">a\nMKVLA/GG\n")
-	b.write("ab.a3m", "#5,2\t1,1\n>101\t102\nMKVLAGG\n")
-	b.must("colabfold prepare --sequence @/ab.fasta --models 5 --alignment @/ab.a3m --out @/in")
-	if got := b.read("in/query.a3m"); got != "#5,2\t1,1\n>101\t102\nMKVLAGG\n" {
-		t.Errorf("the alignment became %q", got)
-	}
-	b.must("boltz prepare --sequence @/ab.fasta --out @/b")
-	if got, want := b.read("b/query.yaml"), "version: 1\nsequences:\n  - protein:\n      id: \"A\"\n      sequence: \"MKVLA\"\n      msa: \"empty\"\n  - protein:\n      id: \"B\"\n      sequence: \"GG\"\n      msa: \"empty\"\n"; got != want {
-		t.Errorf("wrote\n%s", got)
-	}
-	b.write(`odd "name".a3m`, ">a\nMKVLA\n")
-	b.must("boltz prepare --sequence @/a.fasta --out @/c", "--alignment", `@/odd "name".a3m`)
-	if got := b.read("c/query.yaml"); !strings.Contains(got, fmt.Sprintf(`msa: "%s/odd \"name\".a3m"`, b.dir)) {
-		t.Errorf("wrote\n%s", got)
-	}
 }

@@ -95,23 +95,21 @@ func standInColabFold(mood string, args []string) error {
 	}
 	name := entries[0].Name()
 	job := strings.TrimSuffix(name, filepath.Ext(name))
-	var sequence string
-	if filepath.Ext(name) == ".a3m" {
-		data, err := os.ReadFile(filepath.Join(in, name))
-		if err != nil {
-			return err
+	mode := "" // the last that is given, by Python's argparse
+	for at, a := range args {
+		if a == "--msa-mode" {
+			mode = args[at+1]
 		}
-		for line := range strings.Lines(string(data)) {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '>' && line[0] != '#' {
-				sequence = line
-				break
-			}
-		}
-	} else if _, sequence, err = fastaOf(filepath.Join(in, name)); err != nil {
+	}
+	if filepath.Ext(name) != ".a3m" && mode != "single_sequence" {
+		return errors.New("asked api.colabfold.com for an alignment")
+	}
+	chains, depth, err := colabfoldQuery(filepath.Join(in, name))
+	if err != nil {
 		return err
 	}
-	if filepath.Ext(name) != ".a3m" && option(args, "--msa-mode") != "single_sequence" {
-		return errors.New("asked api.colabfold.com for an alignment")
+	if mode == "single_sequence" {
+		depth = 0 // it sets max_seq to 1, whatever the file has
 	}
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
@@ -120,7 +118,6 @@ func standInColabFold(mood string, args []string) error {
 		fmt.Printf("2026-11-27 09:00:00,000 Could not predict %s. Not Enough GPU memory? RESOURCE_EXHAUSTED: Out of memory while trying to allocate 17179869184 bytes.\n", job)
 		return writeLines(filepath.Join(out, "log.txt"), "")
 	}
-	chains := strings.Split(sequence, ":")
 	model := "alphafold2_ptm"
 	if len(chains) > 1 {
 		model = "alphafold2_multimer_v3"
@@ -141,7 +138,8 @@ func standInColabFold(mood string, args []string) error {
 				values = append(values, math.Round(100*plddt(start+k))/100)
 			}
 		}
-		scores := map[string]any{"plddt": values, "max_pae": 9.5, "ptm": 0.91 - 0.1*float64(rank)}
+		// Each row of an alignment is worth something.
+		scores := map[string]any{"plddt": values, "max_pae": 9.5, "ptm": 0.91 - 0.1*float64(rank) + 0.01*float64(depth)}
 		pae := make([][]float64, len(values))
 		for i := range pae {
 			pae[i] = make([]float64, len(values))
@@ -208,14 +206,20 @@ func standInBoltz(mood string, args []string) error {
 	if slices.Contains(args, "--use_msa_server") {
 		return errors.New("asked api.colabfold.com for an alignment")
 	}
+	depth := 0
 	for _, e := range entities {
 		if e.msa == "" {
 			return errors.New("RuntimeError: Missing MSA's in input and --use_msa_server flag not set.")
 		}
+		if i := slices.IndexFunc(entities, func(x entity) bool { return x.sequence == e.sequence }); entities[i].msa != e.msa {
+			return errors.New("ValueError: All proteins with the same sequence must share the same MSA!")
+		}
 		if e.msa != "empty" {
-			if _, err := os.Stat(e.msa); err != nil {
+			rows, err := boltzMSA(e.msa, e.sequence)
+			if err != nil {
 				return err
 			}
+			depth += len(rows) - 1
 		}
 	}
 	// Chains of one sequence come together.
@@ -248,7 +252,7 @@ func standInBoltz(mood string, args []string) error {
 			iptm = 0.69
 		}
 		data, err := json.MarshalIndent(map[string]any{
-			"confidence_score": 0.81, "ptm": 0.84, "iptm": iptm, "ligand_iptm": 0.0, "protein_iptm": iptm,
+			"confidence_score": 0.81, "ptm": 0.84 + 0.01*float64(depth), "iptm": iptm, "ligand_iptm": 0.0, "protein_iptm": iptm,
 			"complex_plddt": 0.80 - 0.01*float64(n), "complex_iplddt": 0.79, "complex_pde": 0.9, "complex_ipde": 5.1,
 			"chains_ptm": map[string]float64{"0": 0.85}, "pair_chains_iptm": map[string]any{},
 		}, "", "    ")
