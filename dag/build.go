@@ -227,7 +227,7 @@ func (b *builder) source(e Endpoint, pos problem.Pos, path string) (node, port i
 	if port == none {
 		fix := b.suggest(e.Port, portNames(g.nodes[node].Outputs))
 		if b.port(g.nodes[node].Inputs, e.Port) != none {
-			fix = fmt.Sprintf("%q is one of its inputs; it gives %s.", e.Port, listed(portNames(g.nodes[node].Outputs), "and"))
+			fix = fmt.Sprintf("%q is one of its inputs; it gives %s.", e.Port, problem.List(portNames(g.nodes[node].Outputs), "and"))
 		}
 		b.problems.Addf(pos, path, problem.UnknownName, fix, "`%s` gives no %q.", e.Node, e.Port)
 		b.nodeUsed[node] = true

@@ -73,7 +73,7 @@ func (b *builder) reportMisfits() {
 				"%s is %s; %s takes %s.", code(written.From), b.describe(from), code(written.To), b.describe(to))
 		case !f.formatOK:
 			b.problems.Addf(written.Pos, written.Path, problem.TypeMismatch, orElse(fix, "Put a step that converts between the formats in between, or have the type say how to convert (convert:)."),
-				"%s comes as %s; %s takes %s.", code(written.From), listed(from.Formats, "or"), code(written.To), b.describe(to))
+				"%s comes as %s; %s takes %s.", code(written.From), problem.List(from.Formats, "or"), code(written.To), b.describe(to))
 		case r.from == boundary:
 			b.problems.Addf(written.Pos, written.Path, problem.Missing, fmt.Sprintf("Remove `optional` from the input %q.", from.Name),
 				"%s may be left out, but %s must be given.", code(written.From), code(written.To))

@@ -27,17 +27,6 @@ func orElse(s, other string) string {
 	return s
 }
 
-// listed joins words as a sentence does: a, b and c.
-func listed(words []string, last string) string {
-	switch len(words) {
-	case 0:
-		return "nothing"
-	case 1:
-		return words[0]
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " " + last + " " + words[len(words)-1]
-}
-
 func portNames(ports []steps.Port) []string {
 	names := make([]string, len(ports))
 	for i := range ports {
@@ -104,7 +93,7 @@ func (b *builder) fitting(node int32, to *steps.Port, instead *wire) string {
 	if len(names) == 1 {
 		return names[0] + " fits."
 	}
-	return listed(names, "and") + " fit."
+	return problem.List(names, "and") + " fit."
 }
 
 // describe is a port's type in words: "a protein sequence (protein.sequence,
@@ -116,7 +105,7 @@ func (b *builder) describe(p *steps.Port) string { return Describe(b.types, p.Ty
 func Describe(types *steps.Types, typ string, formats []string) string {
 	name := typ
 	if len(formats) > 0 {
-		name += ", " + listed(formats, "or")
+		name += ", " + problem.List(formats, "or")
 	}
 	t := types.Lookup(typ)
 	if t == nil || t.Title == "" {

@@ -108,7 +108,7 @@ func (b *binder) input(p *steps.Port, v *Input, path string) {
 	case slices.ContainsFunc(b.types.Holding(p), func(h steps.TypeFormat) bool { return h.Type == v.Type && h.Format == v.Format }):
 		fix = "It can hold several: give one of them, or use a pipeline that takes each."
 	case v.Type != "" && len(others) > 0:
-		fix = "It would fit " + strings.Join(others, " or ") + "."
+		fix = "It would fit " + problem.List(others, "or") + "."
 	}
 	is := "in the format " + v.Format
 	if v.Type != "" && !b.types.Fits(v.Type, p.Type) {

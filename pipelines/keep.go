@@ -287,7 +287,7 @@ func (b *binder) checkBounds(plan *Plan) {
 			if step := plan.Compiled.Steps[n.Step]; !step.Measures(n.Implementation, t.Metric) {
 				fix := "Leave it out, or choose an implementation that measures it."
 				if by := step.Metric(t.Metric).By; len(by) > 0 {
-					fix = fmt.Sprintf("Leave it out, or choose what measures it: %s.", strings.Join(by, " or "))
+					fix = fmt.Sprintf("Leave it out, or choose what measures it: %s.", problem.List(by, "or"))
 				}
 				b.add(path, problem.Invalid, fix, "It is a bound on the %s of `%s`, which its implementation %s does not measure.", t.Metric, n.ID, n.Implementation)
 				continue

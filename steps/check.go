@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/ligase-bio/ligase/internal/problem"
 )
 
 // HeadBytes is how much of an object the content checks look at.
@@ -68,7 +70,7 @@ func (t *Types) checkHead(typ, format string, columns []string, head []byte, who
 // the port accepts will do.
 func (t *Types) CheckPort(p Port, format string, head []byte, whole bool) error {
 	accepted := t.Accepts(p)
-	takes := fmt.Sprintf("The port %s takes a %s as %s.", p.Name, lowerFirst(t.describe(p.Type)), orList(accepted))
+	takes := fmt.Sprintf("The port %s takes a %s as %s.", p.Name, lowerFirst(t.describe(p.Type)), problem.List(accepted, "or"))
 	if format != "" {
 		if !slices.Contains(accepted, format) {
 			return fmt.Errorf("This is %s. %s", format, takes)
@@ -296,7 +298,7 @@ func (c *content) hasColumns(want []string, f *Format) error {
 		shown, more = shown[:12], " and more"
 	}
 	return fmt.Errorf("The table has no column %s; its columns are %.400s%s.",
-		andList(missing), strings.Join(shown, ", "), more)
+		problem.List(missing, "and"), strings.Join(shown, ", "), more)
 }
 
 // header is nil for formats whose columns cannot be told.
@@ -389,17 +391,6 @@ func (f *Format) name() string {
 		return f.Title
 	}
 	return f.Name
-}
-
-func orList(names []string) string { return wordList(names, "or") }
-
-func andList(names []string) string { return wordList(names, "and") }
-
-func wordList(names []string, last string) string {
-	if len(names) <= 1 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " " + last + " " + names[len(names)-1]
 }
 
 // lowerFirst makes a title fit into a sentence, unless it is an abbreviation.

@@ -435,7 +435,7 @@ func (t *Types) CheckPorts(path string, ports []Port) problem.Problems {
 		// the others.
 		if p.MaxLength > 0 && !slices.ContainsFunc(t.Accepts(p), func(f string) bool { return t.HasLength(p.Type, f) }) {
 			ps.Addf(p.Pos, at+".max_length", problem.Invalid, "Remove it, or accept other formats.",
-				"The length of %s in %s is not known.", p.Type, orList(t.Accepts(p)))
+				"The length of %s in %s is not known.", p.Type, problem.List(t.Accepts(p), "or"))
 		}
 	}
 	return ps

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/ligase-bio/ligase/internal/problem"
 )
 
 // Schema is the part of JSON Schema (draft 2020-12) that describes the
@@ -249,10 +251,10 @@ func inlineSchema(p Port) *Schema {
 func (p *Port) carries() string {
 	s := p.Type
 	if len(p.Formats) > 0 {
-		s += " (" + orList(p.Formats) + ")"
+		s += " (" + problem.List(p.Formats, "or") + ")"
 	}
 	if len(p.Columns) > 0 {
-		s += " with the columns " + andList(p.Columns)
+		s += " with the columns " + problem.List(p.Columns, "and")
 	}
 	if p.MaxLength > 0 {
 		s += fmt.Sprintf(" of length %d at most", p.MaxLength)

@@ -168,7 +168,7 @@ func decodeRule(n *definition.Node) rule {
 	case len(given) == 0:
 		n.Problem(problem.Missing, "Give one of "+strings.Join(kindsOfRule, ", ")+".", "The rule checks nothing.")
 	default:
-		n.Problem(problem.Invalid, "Make it a list of rules, one for each.", "The rule has %s in one.", andList(given))
+		n.Problem(problem.Invalid, "Make it a list of rules, one for each.", "The rule has %s in one.", problem.List(given, "and"))
 	}
 	return r
 }

@@ -42,23 +42,23 @@ func (a *app) here() *local.Here {
 
 // hinders is what keeps implementations from running on this machine; nil when
 // runs are a cluster's.
-func (a *app) hinders() func(context.Context, *steps.Step, *steps.Implementation) *runs.Hindrance {
+func (a *app) hinders() func(context.Context, string, *steps.Step, *steps.Implementation) *runs.Hindrance {
 	here := a.here()
 	if here == nil {
 		return nil
 	}
-	return func(ctx context.Context, step *steps.Step, impl *steps.Implementation) *runs.Hindrance {
+	return func(ctx context.Context, node string, step *steps.Step, impl *steps.Implementation) *runs.Hindrance {
 		p := here.Of(ctx, impl)
 		if p.Runs() {
 			return nil
 		}
-		return &runs.Hindrance{Why: p.Why, Fix: strings.TrimSpace(a.siblings(ctx, here, step, impl.Name) + p.Fix)}
+		return &runs.Hindrance{Why: p.Why, Fix: strings.TrimSpace(a.siblings(ctx, here, node, step, impl.Name) + p.Fix)}
 	}
 }
 
-// siblings says which other implementations of a step run here, and how to
-// choose one. A plan has only those that it uses; the catalog has them all.
-func (a *app) siblings(ctx context.Context, here *local.Here, step *steps.Step, name string) string {
+// siblings says which other implementations of a node's step run here, and how
+// to choose one. A plan has only those that it uses; the catalog has them all.
+func (a *app) siblings(ctx context.Context, here *local.Here, node string, step *steps.Step, name string) string {
 	c, _ := a.loadCatalog()
 	if a.live != nil {
 		c = a.live.Now()
@@ -76,7 +76,7 @@ func (a *app) siblings(ctx context.Context, here *local.Here, step *steps.Step, 
 	if len(can) == 0 {
 		return ""
 	}
-	return "Choose one that can: " + runs.HowToChoose(step.Name, can) + ". "
+	return "Choose one that can: " + runs.HowToChoose(node, can) + ". "
 }
 
 // gpus are the devices that runs can get: those that the configuration names,

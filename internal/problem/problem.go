@@ -159,6 +159,18 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
+// List joins words as a sentence does: "a, b and c". Of no words it is
+// "nothing".
+func List(words []string, last string) string {
+	switch len(words) {
+	case 0:
+		return "nothing"
+	case 1:
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " " + last + " " + words[len(words)-1]
+}
+
 // DidYouMean is the usual fix for an unknown name: the nearest candidate, or
 // the list of what there is.
 func DidYouMean(name string, candidates []string) string {

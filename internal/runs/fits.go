@@ -62,7 +62,7 @@ func (s *Service) fits(ctx context.Context, plan *pipelines.Plan) error {
 		if longest >= x.Length {
 			continue
 		}
-		ps.Addf(problem.Pos{}, "nodes."+x.Node, problem.TooLarge, s.shorter(step, impl, x.Length, largest, longest),
+		ps.Addf(problem.Pos{}, "nodes."+x.Node, problem.TooLarge, s.shorter(x.Node, step, impl, x.Length, largest, longest),
 			"%s (%s) would work on a %s of %d, for which it needs %s %s of GPU memory; the largest GPU here%s has %s.",
 			x.Node, impl.Name, x.By, x.Length, cmp.Or(string(x.GPUMemory.Side), "about"), steps.BytesText(x.GPUMemory.Value), named(largest), steps.BytesText(float64(largest.Memory)))
 	}
@@ -76,7 +76,7 @@ func needsGPUMemory(impl *steps.Implementation) bool {
 }
 
 // shorter is what to do about work that is too long for an implementation.
-func (s *Service) shorter(step *steps.Step, impl *steps.Implementation, length int, g steps.GPU, longest int) string {
+func (s *Service) shorter(node string, step *steps.Step, impl *steps.Implementation, length int, g steps.GPU, longest int) string {
 	fix := fmt.Sprintf("Keep %s at %d or less", impl.Cost.By, longest)
 	if longest == 0 {
 		fix = "Use a larger GPU"
@@ -100,13 +100,14 @@ func (s *Service) shorter(step *steps.Step, impl *steps.Implementation, length i
 	if len(others) == 0 {
 		return fix + "."
 	}
-	return fix + ", or choose an implementation that takes it: " + HowToChoose(step.Name, others) + "."
+	return fix + ", or choose an implementation that takes it: " + HowToChoose(node, others) + "."
 }
 
-// HowToChoose says how a caller chooses one of the implementations of a step,
-// of which there is at least one.
-func HowToChoose(step string, names []string) string {
-	text := fmt.Sprintf("--impl %[1]s=%[2]s (in a tool call, implementation=%[2]s, or implementations={\"%[1]s\": \"%[2]s\"} of a pipeline)", step, names[0])
+// HowToChoose says how a caller chooses one of the implementations of a node,
+// of which there is at least one. It is by the node, which counts for more than
+// its step, so that it holds whatever else is chosen.
+func HowToChoose(node string, names []string) string {
+	text := fmt.Sprintf("--impl %[1]s=%[2]s (in a tool call, implementation=%[2]s, or implementations={\"%[1]s\": \"%[2]s\"} of a pipeline)", node, names[0])
 	if len(names) > 1 {
 		text += "; there is also " + strings.Join(names[1:], ", ")
 	}

@@ -36,7 +36,7 @@ func (s *Service) hindered(ctx context.Context, plan *pipelines.Plan) error {
 		if impl == nil || impl.Template != nil { // see foreign
 			continue
 		}
-		if h := s.o.Hinders(ctx, step, impl); h != nil {
+		if h := s.o.Hinders(ctx, n.ID, step, impl); h != nil {
 			ps.Addf(problem.Pos{}, "nodes."+n.ID, problem.NotAllowed, h.Fix, "The implementation %s of %s cannot run here. %s", impl.Name, step.Name, h.Why)
 		}
 	}

@@ -16,7 +16,7 @@ func TestHindered(t *testing.T) {
 	b := newBench(t)
 	hindered := true
 	s := b.service(b.store(), func(o *runs.Options) {
-		o.Hinders = func(_ context.Context, step *steps.Step, impl *steps.Implementation) *runs.Hindrance {
+		o.Hinders = func(_ context.Context, _ string, step *steps.Step, impl *steps.Implementation) *runs.Hindrance {
 			if !hindered {
 				return nil
 			}

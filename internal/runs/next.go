@@ -41,10 +41,11 @@ func (s *Service) nextSteps(plan *pipelines.Plan, outputs map[string]OutputPage)
 }
 
 // following chooses from the tools that an output fits. What has all that it
-// needs comes first, and where there are many of those, one that goes on with
+// needs comes first, then what wants a parameter that only the caller knows,
+// then what wants further inputs; and where there are many of those, one that goes on with
 // more than the output is among them: it is the least obvious.
 func (s *Service) following(plan *pipelines.Plan, outputs map[string]OutputPage, output string, fits []catalog.Fit) []NextStep {
-	var complete, lacking []NextStep
+	var complete, asking, lacking []NextStep
 	named := map[string]bool{plan.Compiled.Tool.Name: true}
 	richest := -1 // in complete: the first that needs more than the output
 	for _, fit := range fits {
@@ -55,6 +56,8 @@ func (s *Service) following(plan *pipelines.Plan, outputs map[string]OutputPage,
 			continue
 		case len(with) < len(fit.Others):
 			lacking = append(lacking, step)
+		case slices.ContainsFunc(fit.Tool.Params, func(p steps.Param) bool { return p.Required() }):
+			asking = append(asking, step)
 		default:
 			if richest < 0 && len(with) > 0 {
 				richest = len(complete)
@@ -66,7 +69,7 @@ func (s *Service) following(plan *pipelines.Plan, outputs map[string]OutputPage,
 	if richest >= nextOfOutput {
 		complete[nextOfOutput-1] = complete[richest]
 	}
-	all := append(complete, lacking...)
+	all := slices.Concat(complete, asking, lacking)
 	return all[:min(len(all), nextOfOutput)]
 }
 

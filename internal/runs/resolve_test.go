@@ -54,11 +54,11 @@ func TestFilesOfUsers(t *testing.T) {
 		{"a table, in the call", runs.InputValue{Inline: []byte(scores), Name: "mine.csv"}, ""},
 		{"a table, in the call, without a name", runs.InputValue{Inline: []byte(scores), Name: "scores"}, ""},
 		{"a structure", model,
-			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models` or `backbones`."},
+			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`, `backbones` or `earlier_models`."},
 		{"a structure, in the call", runs.InputValue{Inline: []byte(atoms), Name: "model.pdb"},
-			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models` or `backbones`."},
+			"inputs.scores[0]: `model.pdb` is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`, `backbones` or `earlier_models`."},
 		{"a structure, in the call, without a name", runs.InputValue{Inline: []byte(atoms), Name: "scores"},
-			"inputs.scores[0]: The value given is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models` or `backbones`."},
+			"inputs.scores[0]: The value given is a protein structure (protein.structure, pdb); `scores` takes a score table (table.scores, csv). It would fit `models`, `backbones` or `earlier_models`."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			plan, err := s.Plan(t.Context(), runs.SubmitRequest{Tenant: "t", Tool: "rank",

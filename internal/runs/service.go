@@ -44,7 +44,7 @@ type Options struct {
 	// Hinders says why an implementation of a step cannot run where the engine
 	// runs; nil when it can. A call that needs one that cannot is refused.
 	// Without it nothing is refused for that.
-	Hinders func(context.Context, *steps.Step, *steps.Implementation) *Hindrance
+	Hinders func(ctx context.Context, node string, step *steps.Step, impl *steps.Implementation) *Hindrance
 
 	// GPUs are the devices that attempts can get; nil: not known. A call that is
 	// predicted to need more memory than any of them has is refused.
