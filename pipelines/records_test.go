@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
 )
@@ -294,5 +295,41 @@ outputs: {out: fold.out}`)
 	_, err := c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sheet": {input(t, "file:///a.txt", "book", "txt", "a")}}}, paperShelf(t).Types())
 	if err == nil || !strings.Contains(err.Error(), "It can hold several: give one of them") {
 		t.Error(err)
+	}
+}
+
+// That another node of the step is given many to join changes nothing for one
+// that is given the one file: where that failed, and was allowed to, or was
+// filtered, the node is skipped, and the run goes on.
+func TestOneFileBesideAJoin(t *testing.T) {
+	const one = `
+nodes:
+  write: {step: write, continue_on_failure: true}
+  one: {step: bind, with: {in: write.out}}`
+	for name, text := range map[string]string{
+		"alone": one + `
+outputs: {one: one.out}`,
+		"beside a join": one + `
+  print: {step: print}
+  all: {step: bind, with: {in: print.out}}
+outputs: {one: one.out, all: all.out}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c := paperShelf(t).wires(t, text)
+			f, _ := c.Graph().NewFrontier(nil)
+			change, err := f.Fail(dag.Task{Node: "write"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if change.Aborted || len(change.Starved) > 0 || len(change.Skipped) != 1 || change.Skipped[0].Node != "one" {
+				t.Errorf("when write has failed: %+v; want one to be skipped, and the run to go on", change)
+			}
+			trail, err := c.Graph().Trace(dag.Task{Node: "one"}, nil, func(asked []dag.Task) ([]dag.Outcome, error) {
+				return make([]dag.Outcome, len(asked)), nil
+			})
+			if err != nil || !trail.Skipped {
+				t.Errorf("what one starts from: %+v, %v; want it to be skipped", trail, err)
+			}
+		})
 	}
 }
