@@ -143,7 +143,7 @@ func (b *builder) checkFormats() {
 		to := &g.nodes[w.to].Inputs[w.toPort]
 		joined := to.Joined || g.inputs[w.fromPort].Many && !to.Many && b.spec.Wires[w.at].Mode != Each
 		// What is said of the length of a file is not said of its records.
-		if most := to.MaxLength; most > 0 && !joined && (g.longest[w.fromPort] == 0 || most < g.longest[w.fromPort]) {
+		if most := to.MaxLength; most > 0 && !b.types.OneOfRecords(&g.inputs[w.fromPort], to) && (g.longest[w.fromPort] == 0 || most < g.longest[w.fromPort]) {
 			g.longest[w.fromPort] = most
 		}
 		if len(g.inputs[w.fromPort].Formats) > 0 {

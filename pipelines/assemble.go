@@ -126,10 +126,14 @@ func (c *Compiled) narrow() {
 		impl := c.Steps[n.Step].Implementation(n.Implementation)
 		for _, b := range n.Inputs {
 			most := int(impl.Limits[b.Port])
-			if b.From.Node != "" || most == 0 || c.Steps[n.Step].Input(b.Port).Joined {
-				continue // the limit of a joined file is not one of its records
+			if b.From.Node != "" || most == 0 {
+				continue
 			}
-			if port := c.Input(b.From.Port); port.MaxLength == 0 || most < port.MaxLength {
+			port := c.Input(b.From.Port)
+			if c.Types.OneOfRecords(port, c.Steps[n.Step].Input(b.Port)) {
+				continue // the limit of a file is not one of its records
+			}
+			if port.MaxLength == 0 || most < port.MaxLength {
 				port.MaxLength = most
 			}
 		}

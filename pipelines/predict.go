@@ -177,7 +177,11 @@ func (l *lengths) named(n *CompiledNode, name string) []int {
 		if b.Port != name {
 			continue
 		}
-		if l.plan.Compiled.Steps[n.Step].Input(name).Joined && !l.plan.Compiled.single(n.ID, b) {
+		from := l.plan.Compiled.Input(b.From.Port)
+		if b.From.Node != "" {
+			from = l.plan.Compiled.StepOf(b.From.Node).Output(b.From.Port)
+		}
+		if l.plan.Compiled.Types.OneOfRecords(from, l.plan.Compiled.Steps[n.Step].Input(name)) {
 			return nil // the length of a file is not that of one of its records
 		}
 		return l.of(b.From)

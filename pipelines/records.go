@@ -104,12 +104,49 @@ func (c *compiler) refuseJoins(l *level, g *dag.Graph) {
 			continue
 		}
 		for _, name := range g.Joins(u.node.Name) {
-			a := u.argument(name)
-			c.add(a.Pos, argPath(u, dag.With, name), problem.Cardinality,
-				fmt.Sprintf("Have a step give the file, or use the pipeline for each of them, with each: {%s: %s}.", name, a.From),
-				"`%s` is many; `%s.%s` takes one. Only what a step takes is joined.", a.From, u.node.Name, name)
+			c.refuseJoin(u, u.argument(name))
 		}
 	}
+}
+
+func (c *compiler) refuseJoin(u *use, a *Argument) {
+	c.add(a.Pos, argPath(u, dag.With, a.Name), problem.Cardinality,
+		fmt.Sprintf("Have a step give the file, or use the pipeline for each of them, with each: {%s: %s}.", a.Name, a.From),
+		"`%s` is many; `%s.%s` takes one. Only what a step takes is joined.", a.From, u.node.Name, a.Name)
+}
+
+// refuseInlinedJoins is refuseJoins where scatters seemed to clash before all
+// was inlined, so that there was no graph to ask. It reports whether there are
+// none.
+func (c *compiler) refuseInlinedJoins(l *level, root *instance, g *dag.Graph) bool {
+	sound := true
+	for i := range l.nodes {
+		u := &l.nodes[i]
+		if u.level == nil {
+			continue
+		}
+		var around []dag.Endpoint // the dimensions that the pipeline is within
+		for k := range u.node.Each {
+			if from, ok := root.source(&u.node.Each[k]); ok {
+				if dims := g.OutputDims(from); len(dims) > len(around) {
+					around = dims
+				}
+			}
+		}
+		for k := range u.node.With {
+			a := &u.node.With[k]
+			to := steps.FindPort(u.inputs, a.Name)
+			if to == nil || to.Many || a.From == nil {
+				continue
+			}
+			from, ok := root.source(a)
+			if dims := g.OutputDims(from); ok && (len(dims) > len(around) || !slices.Equal(dims, around[:len(dims)])) {
+				c.refuseJoin(u, a)
+				sound = false
+			}
+		}
+	}
+	return sound
 }
 
 // joinRecords marks the inputs that are given many where the step takes one

@@ -8,6 +8,7 @@ import (
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
 )
 
 // paperShelf has sheets, books of sheets, and what works on either.
@@ -331,5 +332,75 @@ outputs: {one: one.out, all: all.out}`,
 				t.Errorf("what one starts from: %+v, %v; want it to be skipped", trail, err)
 			}
 		})
+	}
+}
+
+// A pipeline is given no join either where scatters seem to clash until it is
+// inlined, and nothing is known of the wires before.
+func TestNoJoinForAPipelineBesideAClash(t *testing.T) {
+	s := paperShelf(t)
+	for _, text := range []string{`
+name: folds
+` + paperHead + `
+inputs: {in: {type: sheet, many: true}}
+nodes: {fold: {step: fold, each: {in: $inputs.in}}, bind: {step: bind, each: {in: fold.out}}}
+outputs: {folded: fold.out, bound: bind.out}`, `
+name: bound
+` + paperHead + `
+inputs: {in: {type: book}}
+nodes: {bind: {step: bind, with: {in: $inputs.in}}}
+outputs: {out: bind.out}`,
+	} {
+		p := parsed(t, strings.TrimPrefix(text, "\n"))
+		s.pipelines[p.Name] = p
+	}
+	_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+`
+nodes:
+  print: {step: print}
+  folds: {pipeline: folds, with: {in: print.out}}
+  book: {pipeline: bound, with: {in: folds.folded}}
+  each: {pipeline: bound, each: {in: folds.folded}}
+  both: {step: both, each: {one: folds.folded, all: folds.bound}}
+outputs: {book: book.out, each: each.out, both: both.out}`), s, nil)
+	if ps := problem.Of(err); len(ps) != 1 || ps[0].Path != "nodes.book.with.in" || !strings.Contains(ps[0].Message, "Only what a step takes is joined.") {
+		t.Errorf("%v; want that nothing is joined for book.in", err)
+	}
+}
+
+// How many records a file may have is not how long one of them may be, and a
+// file's limit is the same beside a join.
+func TestLimitsOfFilesAndRecords(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		want int
+	}{
+		"a record, also as a file of one": {`
+inputs: {in: {type: sheet}}
+nodes: {fold: {step: fold, with: {in: $inputs.in}}, bind: {step: bind, with: {in: $inputs.in}}}
+outputs: {out: fold.out, bound: bind.out}`, 40},
+		"a file": {`
+inputs: {in: {type: book}}
+nodes: {bind: {step: bind, with: {in: $inputs.in}}}
+outputs: {out: bind.out}`, 3},
+		"a file beside a join": {`
+inputs: {in: {type: book}}
+nodes:
+  print: {step: print}
+  bind: {step: bind, with: {in: $inputs.in}}
+  all: {step: bind, with: {in: print.out}}
+outputs: {out: bind.out, all: all.out}`, 3},
+	} {
+		for by, limit := range map[string]func(s *steps.Step, most int){
+			"step":           func(s *steps.Step, most int) { s.Inputs[0].MaxLength = most },
+			"implementation": func(s *steps.Step, most int) { s.Implementations[0].Limits = map[string]float64{"in": float64(most)} },
+		} {
+			s := paperShelf(t)
+			limit(s.steps["bind"], 3)
+			limit(s.steps["fold"], 40)
+			_, c := s.wires(t, test.text)
+			if got := c.Input("in").MaxLength; got != test.want {
+				t.Errorf("%s, limited by the %s: at most %d long, want %d", name, by, got, test.want)
+			}
+		}
 	}
 }
