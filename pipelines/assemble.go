@@ -51,6 +51,7 @@ func (c *compiler) assemble(l *level) *Compiled {
 		}
 		params := c.paramsOf(n)
 		c.checkLimits(n, impl, params)
+		c.checkJoinedURIs(n, impl, l.graph)
 		out.Nodes[l.graph.Position(n.id)] = CompiledNode{
 			ID: n.id, Step: as.key, Implementation: impl.Name,
 			Params: params, Within: n.within, Keep: n.keepOf(), ContinueOnFailure: n.continueOnFailure,

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -147,6 +148,21 @@ func (c *compiler) refuseInlinedJoins(l *level, root *instance, g *dag.Graph) bo
 		}
 	}
 	return sound
+}
+
+// checkJoinedURIs reports many that would be joined for a template which is told
+// where the file lies: the joined one lies nowhere.
+func (c *compiler) checkJoinedURIs(n *placed, impl *steps.Implementation, g *dag.Graph) {
+	if impl.Template == nil {
+		return
+	}
+	for _, port := range g.Joins(n.id) {
+		where := steps.Template{{Kind: steps.InputRef, Name: port, Sub: "uri"}}.String()
+		if slices.ContainsFunc(impl.Template.Parameters, func(a steps.ForeignArgument) bool { return strings.Contains(a.Value, where) }) {
+			c.add(n.use.node.Pos, "nodes."+n.id+".with."+port, problem.Cardinality, "Have a step give the file, or choose an implementation that takes the file itself.",
+				"The values of `%s.%s` would be joined into one file, and the implementation %s takes that by its URI, %s, which what is joined does not have.", n.id, port, impl.Name, where)
+		}
+	}
 }
 
 // joinRecords marks the inputs that are given many where the step takes one

@@ -404,3 +404,31 @@ outputs: {out: bind.out, all: all.out}`, 3},
 		}
 	}
 }
+
+// A template of others that is told where its file lies cannot be given a
+// joined one, which lies nowhere; one that is given the file can.
+func TestNoJoinForWhatTakesAURI(t *testing.T) {
+	for argument, refused := range map[string]bool{"{book-uri: $(inputs.in.uri)}": true, "{book: $(inputs.in)}": false} {
+		s := paperShelf(t).with(t, `
+name: theirs
+version: 1.0.0
+title: T
+description: For tests.
+inputs: {in: {type: book}}
+outputs: {out: {type: sheet, format: txt}}
+implementations: {far: {template: {name: theirs, arguments: `+argument+`}, collect: {out: outputs.parameters.out}}}
+`)
+		for text, joins := range map[string]bool{`
+nodes: {print: {step: print}, theirs: {step: theirs, with: {in: print.out}}}
+outputs: {out: theirs.out}`: true, `
+nodes: {write: {step: write}, theirs: {step: theirs, with: {in: write.out}}}
+outputs: {out: theirs.out}`: false,
+		} {
+			_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+text), s, nil)
+			ps := problem.Of(err)
+			if want := refused && joins; want && (len(ps) != 1 || ps[0].Path != "nodes.theirs.with.in" || !strings.Contains(ps[0].Message, "takes that by its URI")) || !want && err != nil {
+				t.Errorf("%s%s\ngives %v; refused: %v", argument, text, err, want)
+			}
+		}
+	}
+}
