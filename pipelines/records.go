@@ -117,8 +117,8 @@ func (c *compiler) refuseJoin(u *use, a *Argument) {
 }
 
 // refuseInlinedJoins is refuseJoins where scatters seemed to clash before all
-// was inlined, so that there was no graph to ask. It reports whether there are
-// none.
+// was inlined, so that there was no graph to ask. It reports whether no
+// pipeline is given many for one file.
 func (c *compiler) refuseInlinedJoins(l *level, root *instance, g *dag.Graph) bool {
 	sound := true
 	for i := range l.nodes {
@@ -126,22 +126,13 @@ func (c *compiler) refuseInlinedJoins(l *level, root *instance, g *dag.Graph) bo
 		if u.level == nil {
 			continue
 		}
-		var around []dag.Endpoint // the dimensions that the pipeline is within
-		for k := range u.node.Each {
-			if from, ok := root.source(&u.node.Each[k]); ok {
-				if dims := g.OutputDims(from); len(dims) > len(around) {
-					around = dims
-				}
-			}
-		}
 		for k := range u.node.With {
 			a := &u.node.With[k]
 			to := steps.FindPort(u.inputs, a.Name)
 			if to == nil || to.Many || a.From == nil {
 				continue
 			}
-			from, ok := root.source(a)
-			if dims := g.OutputDims(from); ok && (len(dims) > len(around) || !slices.Equal(dims, around[:len(dims)])) {
+			if from, ok := root.source(a); ok && g.NumDims(from) > 0 {
 				c.refuseJoin(u, a)
 				sound = false
 			}
