@@ -39,7 +39,9 @@ func (b *builder) fit(from, to *steps.Port) fit {
 func (b *builder) checkFit(w int32) {
 	r := &b.g.wires[w]
 	from, to := b.g.sourcePort(r.from, r.fromPort), &b.g.nodes[r.to].Inputs[r.toPort]
-	if !b.fit(from, to).ok() || mayStarve(from, to, r) {
+	// Whether what may be joined is many shows when the scatters are known.
+	unsure := to.Joined && r.mode == gathers
+	if !b.fit(from, to).ok() || !unsure && mayStarve(from, to, r) {
 		b.misfits = append(b.misfits, w)
 		b.broken[r.to] = b.broken[r.to] || b.spec.Wires[r.at].Mode == Each
 		r.mode = misfit

@@ -177,8 +177,13 @@ func (b *builder) checkWith(n, base, dims int32) bool {
 				ok = false
 				continue
 			}
-			if port.Joined && r.meet == v {
-				r.mode = takesItem // it takes many for another node's sake; here it is given the one file
+			if port.Joined {
+				if r.meet == v {
+					r.mode = takesItem // it takes many for another node's sake; here it is given the one file
+				}
+				if mayStarve(g.sourcePort(r.from, r.fromPort), port, r) {
+					b.misfits = append(b.misfits, g.bound[g.inAt[n]+int32(p)])
+				}
 				continue
 			}
 			if r.meet == v && port.MinItems > 1 {

@@ -432,3 +432,19 @@ outputs: {out: theirs.out}`: false,
 		}
 	}
 }
+
+// Nor does it when the file is one of a list that a call may leave out.
+func TestOneOfAListBesideAJoin(t *testing.T) {
+	s := paperShelf(t)
+	s.pipelines["bound"] = parsed(t, "name: bound\n"+paperHead+"inputs: {in: {type: book}}\nnodes: {bind: {step: bind, with: {in: $inputs.in}}}\noutputs: {out: bind.out}")
+	got, _ := s.wires(t, `
+inputs: {books: {type: book, many: true, optional: true}}
+nodes:
+  print: {step: print}
+  all: {step: bind, with: {in: print.out}}
+  each: {pipeline: bound, each: {in: $inputs.books}}
+outputs: {all: all.out, each: each.out}`)
+	if want := "print\nall with print.out joined\neach.bind [$inputs.books] with $inputs.books joined"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
