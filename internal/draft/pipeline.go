@@ -151,7 +151,7 @@ func (c *chain) wire(n *chained, port *steps.Port) {
 				continue
 			}
 			if len(fits) == 0 {
-				by, each = from, c.takesEach(port, o, from.scattered)
+				by, each = from, c.takesEach(n, port, o, from.scattered)
 			}
 			fits = append(fits, what)
 		}
@@ -186,16 +186,16 @@ func (c *chain) wire(n *chained, port *steps.Port) {
 	n.with = append(n.with, wire)
 }
 
-// takesEach reports whether an input takes one at a time of what an output that
-// it takes gives.
-func (c *chain) takesEach(port, o *steps.Port, scattered bool) bool {
+// takesEach reports whether an input of a node takes one at a time of what an
+// output that it takes gives. Only for a step many are joined.
+func (c *chain) takesEach(n *chained, port, o *steps.Port, scattered bool) bool {
 	switch {
 	case port.Many:
 		return false
 	case !c.types.Fits(o.Type, port.Type):
 		return true // each record of a file
 	}
-	return (o.Many || scattered) && !c.types.Joins(o.Type, o.Formats, port)
+	return (o.Many || scattered) && (n.tool.Kind == "pipeline" || !c.types.Joins(o.Type, o.Formats, port))
 }
 
 // takes reports whether an input takes what an output gives, for sure.
