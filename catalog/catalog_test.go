@@ -136,6 +136,34 @@ func TestChains(t *testing.T) {
 	}
 }
 
+// A file of records may be had of many values on a wire; a call takes one.
+func TestChainsJoinNothing(t *testing.T) {
+	c, problems := catalog.Load(append(catalog.Builtin(), source(map[string]string{
+		"types.yaml": "types: {tally: {title: Tally, formats: {txt: {}}}}",
+		"tally.yaml": `
+name: tally
+version: 1.0.0
+title: Count sequences
+description: Of a file of them.
+inputs: {all: {type: protein.sequence_set, format: fasta}}
+outputs: {tally: {type: tally, format: txt}}
+implementations: {sh: {command: [count, $(inputs.all)], collect: {tally: t.txt}}}
+`}))...)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	chains := c.Chains([]steps.TypeFormat{{Type: "protein.structure", Format: "pdb"}}, steps.TypeFormat{Type: "tally"}, 0)
+	if len(chains) == 0 {
+		t.Fatal("nothing leads to a tally")
+	}
+	for _, chain := range chains {
+		// All that makes sequences makes many.
+		if last := chain.Links[len(chain.Links)-1]; last.Tool.Name != "tally" || !last.Inputs[0].Each {
+			t.Errorf("%s, then %s of %+v; want one for each", chain.Links[0].Tool.Name, last.Tool.Name, last.Inputs)
+		}
+	}
+}
+
 const double = `
 name: double
 version: %s

@@ -134,18 +134,19 @@ type defined struct {
 
 func (l *loader) read(s Source) {
 	files := 0
+	_, named := s.FS.(oneFile) // whoever names a file means it, whatever it is called
 	err := fs.WalkDir(s.FS, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			l.problems.Addf(problem.Pos{File: l.fileName(s, p)}, "", problem.NotAccessible, "", "This could not be read: %v.", err)
 			return nil
 		}
-		if p != "." && strings.HasPrefix(d.Name(), ".") {
+		if p != "." && strings.HasPrefix(d.Name(), ".") && !named {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if ext := path.Ext(p); d.IsDir() || ext != ".yaml" && ext != ".yml" {
+		if ext := path.Ext(p); d.IsDir() || ext != ".yaml" && ext != ".yml" && !named {
 			return nil
 		}
 		if files++; files > MaxFiles {
@@ -155,6 +156,9 @@ func (l *loader) read(s Source) {
 		}
 		if s.place != "" {
 			file := filepath.Join(s.place, filepath.FromSlash(p))
+			if real, err := filepath.EvalSymlinks(file); err == nil && (named || d.Type()&fs.ModeSymlink != 0) {
+				file = real
+			}
 			if l.seen[file] {
 				return nil
 			}

@@ -103,7 +103,7 @@ func (c *Catalog) Chains(have []steps.TypeFormat, want steps.TypeFormat, limit i
 			if !c.types.Fits(o.Type, want.Type) || want.Format != "" && !slices.Contains(o.Formats, want.Format) {
 				continue
 			}
-			chains = append(chains, m.chain(c.types, o.Name))
+			chains = append(chains, m.chain(o.Name))
 			break
 		}
 	}
@@ -194,7 +194,7 @@ func (c *Catalog) reach(t *Tool, have []steps.TypeFormat, done []*making) *makin
 }
 
 // chain spells out the way to a tool.
-func (m *making) chain(types *steps.Types, output string) Chain {
+func (m *making) chain(output string) Chain {
 	var c Chain
 	for _, at := range append(slices.Clone(m.needs), m) {
 		l := Link{Tool: at.tool}
@@ -202,7 +202,7 @@ func (m *making) chain(types *steps.Types, output string) Chain {
 			in := LinkInput{Port: s.port.Name, From: s.hand}
 			if s.by != nil {
 				in.From = s.by.tool.Name + "." + s.output.Name
-				in.Each = s.output.Many && !s.port.Many && !types.Joins(s.output.Type, s.output.Formats, s.port)
+				in.Each = s.output.Many && !s.port.Many // in a call nothing is joined
 			}
 			l.Inputs = append(l.Inputs, in)
 		}

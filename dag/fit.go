@@ -39,7 +39,9 @@ func (b *builder) fit(from, to *steps.Port) fit {
 func (b *builder) checkFit(w int32) {
 	r := &b.g.wires[w]
 	from, to := b.g.sourcePort(r.from, r.fromPort), &b.g.nodes[r.to].Inputs[r.toPort]
-	if !b.fit(from, to).ok() || mayStarve(from, to, r) {
+	// Whether what may be joined is many shows when the scatters are known.
+	unsure := to.Joined && r.mode == gathers
+	if !b.fit(from, to).ok() || !unsure && mayStarve(from, to, r) {
 		b.misfits = append(b.misfits, w)
 		b.broken[r.to] = b.broken[r.to] || b.spec.Wires[r.at].Mode == Each
 		r.mode = misfit
@@ -143,7 +145,7 @@ func (b *builder) checkFormats() {
 		to := &g.nodes[w.to].Inputs[w.toPort]
 		joined := to.Joined || g.inputs[w.fromPort].Many && !to.Many && b.spec.Wires[w.at].Mode != Each
 		// What is said of the length of a file is not said of its records.
-		if most := to.MaxLength; most > 0 && !joined && (g.longest[w.fromPort] == 0 || most < g.longest[w.fromPort]) {
+		if most := to.MaxLength; most > 0 && !b.types.OneOfRecords(&g.inputs[w.fromPort], to) && (g.longest[w.fromPort] == 0 || most < g.longest[w.fromPort]) {
 			g.longest[w.fromPort] = most
 		}
 		if len(g.inputs[w.fromPort].Formats) > 0 {

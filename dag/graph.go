@@ -167,6 +167,23 @@ func (g *Graph) Joins(node string) []string {
 	return ports
 }
 
+// Gathers reports whether an input port of a node is given many values, or a
+// list of one: what failed of them is listed as failed. Of what is given one
+// value there is none, and the node is skipped.
+func (g *Graph) Gathers(node, port string) bool {
+	n, ok := g.byID[node]
+	if !ok {
+		return false
+	}
+	for p := range g.nodes[n].Inputs {
+		if g.nodes[n].Inputs[p].Name == port {
+			w := g.wireInto(n, int32(p))
+			return w != nil && w.mode == gathers
+		}
+	}
+	return false
+}
+
 // isEach: of what takes items, only what reaches beyond the node's base was
 // written with each.
 func (g *Graph) isEach(w *wire) bool {

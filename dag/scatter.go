@@ -177,6 +177,15 @@ func (b *builder) checkWith(n, base, dims int32) bool {
 				ok = false
 				continue
 			}
+			if port.Joined {
+				if r.meet == v {
+					r.mode = takesItem // it takes many for another node's sake; here it is given the one file
+				}
+				if mayStarve(g.sourcePort(r.from, r.fromPort), port, r) {
+					b.misfits = append(b.misfits, g.bound[g.inAt[n]+int32(p)])
+				}
+				continue
+			}
 			if r.meet == v && port.MinItems > 1 {
 				b.problems.Addf(w.Pos, w.Path, problem.Cardinality, fmt.Sprintf("Give it something that is many, at least %d.", port.MinItems),
 					"%s takes at least %d values; %s is one.", code(w.To), port.MinItems, code(w.From))

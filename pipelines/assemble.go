@@ -51,6 +51,7 @@ func (c *compiler) assemble(l *level) *Compiled {
 		}
 		params := c.paramsOf(n)
 		c.checkLimits(n, impl, params)
+		c.checkJoinedURIs(n, impl, l.graph)
 		out.Nodes[l.graph.Position(n.id)] = CompiledNode{
 			ID: n.id, Step: as.key, Implementation: impl.Name,
 			Params: params, Within: n.within, Keep: n.keepOf(), ContinueOnFailure: n.continueOnFailure,
@@ -126,10 +127,14 @@ func (c *Compiled) narrow() {
 		impl := c.Steps[n.Step].Implementation(n.Implementation)
 		for _, b := range n.Inputs {
 			most := int(impl.Limits[b.Port])
-			if b.From.Node != "" || most == 0 || c.Steps[n.Step].Input(b.Port).Joined {
-				continue // the limit of a joined file is not one of its records
+			if b.From.Node != "" || most == 0 {
+				continue
 			}
-			if port := c.Input(b.From.Port); port.MaxLength == 0 || most < port.MaxLength {
+			port := c.Input(b.From.Port)
+			if c.Types.OneOfRecords(port, c.Steps[n.Step].Input(b.Port)) {
+				continue // the limit of a file is not one of its records
+			}
+			if port.MaxLength == 0 || most < port.MaxLength {
 				port.MaxLength = most
 			}
 		}

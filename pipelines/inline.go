@@ -109,6 +109,9 @@ func (c *compiler) inline(l *level) *dag.Graph {
 	takeListsOfOne(&spec)
 	g, problems := dag.Build(spec, c.types)
 	c.problems = append(c.problems, problems...)
+	if g != nil && !c.refuseInlinedJoins(l, root, g) {
+		return nil
+	}
 	return g
 }
 

@@ -177,12 +177,23 @@ func (l *lengths) named(n *CompiledNode, name string) []int {
 		if b.Port != name {
 			continue
 		}
-		if l.plan.Compiled.Steps[n.Step].Input(name).Joined && !l.plan.Compiled.single(n.ID, b) {
-			return nil // the length of a file is not that of one of its records
+		if l.ofRecord(n, b) {
+			return nil
 		}
 		return l.of(b.From)
 	}
 	return nil
+}
+
+// ofRecord reports whether a node takes what it is given as one record of a
+// file, or as all: the length of the file is another.
+func (l *lengths) ofRecord(n *CompiledNode, b Binding) bool {
+	c := l.plan.Compiled
+	from := c.Input(b.From.Port)
+	if b.From.Node != "" {
+		from = c.StepOf(b.From.Node).Output(b.From.Port)
+	}
+	return c.Types.OneOfRecords(from, c.Steps[n.Step].Input(b.Port))
 }
 
 // given reports whether a parameter of a node is set.
@@ -371,7 +382,7 @@ func (p *Plan) GPUMemory(node string) func(uris.Index) float64 {
 // parameter of that name says is that of; zero when it is none's.
 func (l *lengths) root(n *CompiledNode, name string) dag.Endpoint {
 	for _, b := range n.Inputs {
-		if b.Port != name || len(l.of(b.From)) == 0 {
+		if b.Port != name || l.ofRecord(n, b) || len(l.of(b.From)) == 0 {
 			continue
 		}
 		if b.From.Node == "" {

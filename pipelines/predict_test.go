@@ -131,3 +131,44 @@ outputs: {out: again.structure, other: cut.structure, third: single.structure}
 		}
 	}
 }
+
+// How long a record is says nothing of what a file of it and no other takes:
+// that one is as long as it has records.
+func TestPredictionsOfFilesGoByNoRecord(t *testing.T) {
+	s := paperShelf(t).with(t, `
+name: copy
+version: 1.0.0
+title: T
+description: For tests.
+inputs: {in: {type: book}}
+outputs: {out: {type: book, format: txt}}
+implementations:
+  here:
+    command: [copy, $(inputs.in)]
+    collect: {out: out.txt}
+    resources: {gpu: 1}
+    cost: {by: in, points: [{length: 1, seconds: 60, gpu_memory: 1Gi}, {length: 100, seconds: 6000, gpu_memory: 100Gi}], source: a paper}
+`)
+	for typ, want := range map[string]int{"sheet": 0, "book": 90} {
+		c, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+`
+inputs: {in: {type: `+typ+`, many: true}}
+nodes: {copy: {step: copy, each: {in: $inputs.in}}}
+outputs: {out: copy.out}`), s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given := input(t, "file:///a.txt", typ, "txt", "a")
+		given.Length = 90
+		plan, err := c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"in": {given}}}, s.Types())
+		if err != nil {
+			t.Fatal(err)
+		}
+		predicted, err := plan.Predict(nil)
+		if err != nil || len(predicted) != 1 || predicted[0].Length != want {
+			t.Errorf("a %s of 90: %+v, %v; want a length of %d", typ, predicted, err, want)
+		}
+		if got := plan.GPUMemory("copy")("0") / (1 << 30); (got > 50) != (want > 0) {
+			t.Errorf("a %s of 90 is predicted to need %g GiB of a GPU", typ, got)
+		}
+	}
+}

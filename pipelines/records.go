@@ -3,6 +3,7 @@ package pipelines
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
@@ -104,10 +105,53 @@ func (c *compiler) refuseJoins(l *level, g *dag.Graph) {
 			continue
 		}
 		for _, name := range g.Joins(u.node.Name) {
-			a := u.argument(name)
-			c.add(a.Pos, argPath(u, dag.With, name), problem.Cardinality,
-				fmt.Sprintf("Have a step give the file, or use the pipeline for each of them, with each: {%s: %s}.", name, a.From),
-				"`%s` is many; `%s.%s` takes one. Only what a step takes is joined.", a.From, u.node.Name, name)
+			c.refuseJoin(u, u.argument(name))
+		}
+	}
+}
+
+func (c *compiler) refuseJoin(u *use, a *Argument) {
+	c.add(a.Pos, argPath(u, dag.With, a.Name), problem.Cardinality,
+		fmt.Sprintf("Have a step give the file, or use the pipeline for each of them, with each: {%s: %s}.", a.Name, a.From),
+		"`%s` is many; `%s.%s` takes one. Only what a step takes is joined.", a.From, u.node.Name, a.Name)
+}
+
+// refuseInlinedJoins is refuseJoins where scatters seemed to clash before all
+// was inlined, so that there was no graph to ask. It reports whether no
+// pipeline is given many for one file.
+func (c *compiler) refuseInlinedJoins(l *level, root *instance, g *dag.Graph) bool {
+	sound := true
+	for i := range l.nodes {
+		u := &l.nodes[i]
+		if u.level == nil {
+			continue
+		}
+		for k := range u.node.With {
+			a := &u.node.With[k]
+			to := steps.FindPort(u.inputs, a.Name)
+			if to == nil || to.Many || a.From == nil {
+				continue
+			}
+			if from, ok := root.source(a); ok && g.NumDims(from) > 0 {
+				c.refuseJoin(u, a)
+				sound = false
+			}
+		}
+	}
+	return sound
+}
+
+// checkJoinedURIs reports many that would be joined for a template which is told
+// where the file lies: the joined one lies nowhere.
+func (c *compiler) checkJoinedURIs(n *placed, impl *steps.Implementation, g *dag.Graph) {
+	if impl.Template == nil {
+		return
+	}
+	for _, port := range g.Joins(n.id) {
+		where := steps.Template{{Kind: steps.InputRef, Name: port, Sub: "uri"}}.String()
+		if slices.ContainsFunc(impl.Template.Parameters, func(a steps.ForeignArgument) bool { return strings.Contains(a.Value, where) }) {
+			c.add(n.use.node.Pos, "nodes."+n.id+".with."+port, problem.Cardinality, "Have a step give the file, or choose an implementation that takes the file itself.",
+				"The values of `%s.%s` would be joined into one file, and the implementation %s takes that by its URI, %s, which what is joined does not have.", n.id, port, impl.Name, where)
 		}
 	}
 }

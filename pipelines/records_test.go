@@ -5,8 +5,10 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/ligase-bio/ligase/dag"
 	"github.com/ligase-bio/ligase/internal/problem"
 	"github.com/ligase-bio/ligase/pipelines"
+	"github.com/ligase-bio/ligase/steps"
 )
 
 // paperShelf has sheets, books of sheets, and what works on either.
@@ -294,5 +296,155 @@ outputs: {out: fold.out}`)
 	_, err := c.Bind(pipelines.Arguments{Inputs: map[string][]pipelines.Input{"sheet": {input(t, "file:///a.txt", "book", "txt", "a")}}}, paperShelf(t).Types())
 	if err == nil || !strings.Contains(err.Error(), "It can hold several: give one of them") {
 		t.Error(err)
+	}
+}
+
+// That another node of the step is given many to join changes nothing for one
+// that is given the one file: where that failed, and was allowed to, or was
+// filtered, the node is skipped, and the run goes on.
+func TestOneFileBesideAJoin(t *testing.T) {
+	const one = `
+nodes:
+  write: {step: write, continue_on_failure: true}
+  one: {step: bind, with: {in: write.out}}`
+	for name, text := range map[string]string{
+		"alone": one + `
+outputs: {one: one.out}`,
+		"beside a join": one + `
+  print: {step: print}
+  all: {step: bind, with: {in: print.out}}
+outputs: {one: one.out, all: all.out}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c := paperShelf(t).wires(t, text)
+			f, _ := c.Graph().NewFrontier(nil)
+			change, err := f.Fail(dag.Task{Node: "write"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if change.Aborted || len(change.Starved) > 0 || len(change.Skipped) != 1 || change.Skipped[0].Node != "one" {
+				t.Errorf("when write has failed: %+v; want one to be skipped, and the run to go on", change)
+			}
+			trail, err := c.Graph().Trace(dag.Task{Node: "one"}, nil, func(asked []dag.Task) ([]dag.Outcome, error) {
+				return make([]dag.Outcome, len(asked)), nil
+			})
+			if err != nil || !trail.Skipped {
+				t.Errorf("what one starts from: %+v, %v; want it to be skipped", trail, err)
+			}
+		})
+	}
+}
+
+// A pipeline is given no join either where scatters seem to clash until it is
+// inlined, and nothing is known of the wires before.
+func TestNoJoinForAPipelineBesideAClash(t *testing.T) {
+	s := paperShelf(t)
+	for _, text := range []string{`
+name: folds
+` + paperHead + `
+inputs: {in: {type: sheet, many: true}}
+nodes: {fold: {step: fold, each: {in: $inputs.in}}, bind: {step: bind, each: {in: fold.out}}}
+outputs: {folded: fold.out, bound: bind.out}`, `
+name: bound
+` + paperHead + `
+inputs: {in: {type: book}}
+nodes: {bind: {step: bind, with: {in: $inputs.in}}}
+outputs: {out: bind.out}`,
+	} {
+		p := parsed(t, strings.TrimPrefix(text, "\n"))
+		s.pipelines[p.Name] = p
+	}
+	_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+`
+nodes:
+  print: {step: print}
+  folds: {pipeline: folds, with: {in: print.out}}
+  book: {pipeline: bound, with: {in: folds.folded}}
+  each: {pipeline: bound, each: {in: folds.folded}}
+  both: {step: both, each: {one: folds.folded, all: folds.bound}}
+outputs: {book: book.out, each: each.out, both: both.out}`), s, nil)
+	if ps := problem.Of(err); len(ps) != 1 || ps[0].Path != "nodes.book.with.in" || !strings.Contains(ps[0].Message, "Only what a step takes is joined.") {
+		t.Errorf("%v; want that nothing is joined for book.in", err)
+	}
+}
+
+// How many records a file may have is not how long one of them may be, and a
+// file's limit is the same beside a join.
+func TestLimitsOfFilesAndRecords(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		want int
+	}{
+		"a record, also as a file of one": {`
+inputs: {in: {type: sheet}}
+nodes: {fold: {step: fold, with: {in: $inputs.in}}, bind: {step: bind, with: {in: $inputs.in}}}
+outputs: {out: fold.out, bound: bind.out}`, 40},
+		"a file": {`
+inputs: {in: {type: book}}
+nodes: {bind: {step: bind, with: {in: $inputs.in}}}
+outputs: {out: bind.out}`, 3},
+		"a file beside a join": {`
+inputs: {in: {type: book}}
+nodes:
+  print: {step: print}
+  bind: {step: bind, with: {in: $inputs.in}}
+  all: {step: bind, with: {in: print.out}}
+outputs: {out: bind.out, all: all.out}`, 3},
+	} {
+		for by, limit := range map[string]func(s *steps.Step, most int){
+			"step":           func(s *steps.Step, most int) { s.Inputs[0].MaxLength = most },
+			"implementation": func(s *steps.Step, most int) { s.Implementations[0].Limits = map[string]float64{"in": float64(most)} },
+		} {
+			s := paperShelf(t)
+			limit(s.steps["bind"], 3)
+			limit(s.steps["fold"], 40)
+			_, c := s.wires(t, test.text)
+			if got := c.Input("in").MaxLength; got != test.want {
+				t.Errorf("%s, limited by the %s: at most %d long, want %d", name, by, got, test.want)
+			}
+		}
+	}
+}
+
+// A template of others that is told where its file lies cannot be given a
+// joined one, which lies nowhere; one that is given the file can.
+func TestNoJoinForWhatTakesAURI(t *testing.T) {
+	for argument, refused := range map[string]bool{"{book-uri: $(inputs.in.uri)}": true, "{book: $(inputs.in)}": false} {
+		s := paperShelf(t).with(t, `
+name: theirs
+version: 1.0.0
+title: T
+description: For tests.
+inputs: {in: {type: book}}
+outputs: {out: {type: sheet, format: txt}}
+implementations: {far: {template: {name: theirs, arguments: `+argument+`}, collect: {out: outputs.parameters.out}}}
+`)
+		for text, joins := range map[string]bool{`
+nodes: {print: {step: print}, theirs: {step: theirs, with: {in: print.out}}}
+outputs: {out: theirs.out}`: true, `
+nodes: {write: {step: write}, theirs: {step: theirs, with: {in: write.out}}}
+outputs: {out: theirs.out}`: false,
+		} {
+			_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+text), s, nil)
+			ps := problem.Of(err)
+			if want := refused && joins; want && (len(ps) != 1 || ps[0].Path != "nodes.theirs.with.in" || !strings.Contains(ps[0].Message, "takes that by its URI")) || !want && err != nil {
+				t.Errorf("%s%s\ngives %v; refused: %v", argument, text, err, want)
+			}
+		}
+	}
+}
+
+// Nor does it when the file is one of a list that a call may leave out.
+func TestOneOfAListBesideAJoin(t *testing.T) {
+	s := paperShelf(t)
+	s.pipelines["bound"] = parsed(t, "name: bound\n"+paperHead+"inputs: {in: {type: book}}\nnodes: {bind: {step: bind, with: {in: $inputs.in}}}\noutputs: {out: bind.out}")
+	got, _ := s.wires(t, `
+inputs: {books: {type: book, many: true, optional: true}}
+nodes:
+  print: {step: print}
+  all: {step: bind, with: {in: print.out}}
+  each: {pipeline: bound, each: {in: $inputs.books}}
+outputs: {all: all.out, each: each.out}`)
+	if want := "print\nall with print.out joined\neach.bind [$inputs.books] with $inputs.books joined"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

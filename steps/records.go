@@ -99,6 +99,15 @@ func (t *Types) Joins(typ string, formats []string, to *Port) bool {
 	})
 }
 
+// OneOfRecords reports whether what a port gives is, to another that takes it,
+// one of the records of a file: then their lengths are not of one kind.
+func (t *Types) OneOfRecords(from, to *Port) bool {
+	return slices.ContainsFunc(t.Accepts(*to), func(format string) bool {
+		r := t.Records(to.Type, format)
+		return r != nil && t.Fits(from.Type, r.Each)
+	})
+}
+
 // Join is the port that takes many values in one's place; see [Types.Joins].
 func (p *Port) Join() {
 	p.Many, p.Joined = true, true

@@ -94,11 +94,21 @@ type chain struct {
 type chained struct {
 	name       string
 	tool       *Tool
-	scattered  bool // it runs once for each of something
-	used       bool // something takes what it gives
+	scope      string // what it runs once for each of, outermost first, each with a space behind it
+	used       bool   // something takes what it gives
 	given      map[string]bool
 	each, with []string
-	others     []string // what an input could take as well
+	joined     map[string]string // of with, what one file is made of if it is many: its scope
+	others     []string          // what an input could take as well
+}
+
+// scopeOf is what an output that a node gives is an item of, as an input takes
+// it.
+func (c *chain) scopeOf(n *chained, o, port *steps.Port) string {
+	if o.Many || !c.types.Fits(o.Type, port.Type) { // many, or a file of many
+		return n.scope + n.name + "." + o.Name + " "
+	}
+	return n.scope
 }
 
 func (n *chained) write(w *Writer) {
@@ -118,13 +128,22 @@ func (n *chained) write(w *Writer) {
 
 // add wires the next tool to those before it.
 func (c *chain) add(t *Tool) {
-	n := &chained{name: t.Name, tool: t, given: map[string]bool{}}
+	n := &chained{name: t.Name, tool: t, given: map[string]bool{}, joined: map[string]string{}}
 	for i := 2; slices.ContainsFunc(c.nodes, func(o *chained) bool { return o.name == n.name }); i++ {
 		n.name = fmt.Sprintf("%s_%d", Cut(t.Name, 36), i)
 	}
 	for i := range t.Inputs {
 		c.wire(n, &t.Inputs[i])
 	}
+	// What it takes an item of already cannot be joined.
+	n.with = slices.DeleteFunc(n.with, func(wire string) bool {
+		scope := n.joined[wire]
+		items := scope != "" && strings.HasPrefix(n.scope, scope)
+		if items {
+			n.each = append(n.each, wire)
+		}
+		return items
+	})
 	for i := range t.Params {
 		if p := &t.Params[i]; p.Required() {
 			own := *p
@@ -141,7 +160,7 @@ func (c *chain) add(t *Tool) {
 func (c *chain) wire(n *chained, port *steps.Port) {
 	var fits []string
 	var by *chained
-	each := false
+	each, scope := false, ""
 	for i := len(c.nodes) - 1; i >= 0; i-- {
 		from := c.nodes[i]
 		for k := range from.tool.Outputs {
@@ -151,7 +170,7 @@ func (c *chain) wire(n *chained, port *steps.Port) {
 				continue
 			}
 			if len(fits) == 0 {
-				by, each = from, c.takesEach(port, o, from.scattered)
+				by, each, scope = from, c.takesEach(n, port, o, from.scope != ""), c.scopeOf(from, o, port)
 			}
 			fits = append(fits, what)
 		}
@@ -179,23 +198,28 @@ func (c *chain) wire(n *chained, port *steps.Port) {
 	n.given[fits[0]] = true
 	wire := port.Name + ": " + fits[0]
 	if each {
-		n.scattered = true
+		if len(scope) > len(n.scope) {
+			n.scope = scope
+		}
 		n.each = append(n.each, wire)
 		return
+	}
+	if !port.Many {
+		n.joined[wire] = scope
 	}
 	n.with = append(n.with, wire)
 }
 
-// takesEach reports whether an input takes one at a time of what an output that
-// it takes gives.
-func (c *chain) takesEach(port, o *steps.Port, scattered bool) bool {
+// takesEach reports whether an input of a node takes one at a time of what an
+// output that it takes gives. Only for a step many are joined.
+func (c *chain) takesEach(n *chained, port, o *steps.Port, scattered bool) bool {
 	switch {
 	case port.Many:
 		return false
 	case !c.types.Fits(o.Type, port.Type):
 		return true // each record of a file
 	}
-	return (o.Many || scattered) && !c.types.Joins(o.Type, o.Formats, port)
+	return (o.Many || scattered) && (n.tool.Kind == "pipeline" || !c.types.Joins(o.Type, o.Formats, port))
 }
 
 // takes reports whether an input takes what an output gives, for sure.

@@ -146,6 +146,9 @@ func (e *Engine) ended(d *drive, t *task, result *steps.Result, failure *steps.F
 			Failure: failure, StartedAt: t.began, FinishedAt: e.options.Now(),
 		}}, follow.Soon)
 	case !r.account.Aborted() && triesAgain(t.node.impl.Retries, failure.Code, t.failures):
+		if failure.Code == steps.FailGPUOOM {
+			e.outgrow(t)
+		}
 		e.rest(t, failure)
 	default:
 		e.advance(r, e.fail(t, failure), nil)

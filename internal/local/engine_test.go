@@ -260,6 +260,28 @@ func TestAGPUIsOfTheSizeThatIsPredicted(t *testing.T) {
 	}
 }
 
+// What ran out of the memory of the GPU that it was predicted to fit gets the
+// largest when it is tried again, by the engine or by a retry of the run.
+func TestAGPUThatWasTooSmallIsNotTriedAgain(t *testing.T) {
+	gpus := func(o *Options) {
+		o.Slots.GPUs = []GPU{{ID: "GPU-small", Memory: 16 << 30}, {ID: "GPU-large", Memory: 80 << 30}}
+	}
+	l := newLab(t, gpus)
+	l.run()
+	j := l.submit(l.job(1, "tight_graphics", map[string]any{"size": 4}))
+	l.ends(j, runs.Succeeded)
+	if last := l.record.last(j.ID)["tight_graphics"]; last.Attempt != 2 {
+		t.Errorf("it took %d attempts, want 2: the first with the small GPU", last.Attempt)
+	}
+
+	j = l.submit(l.job(2, "tight_graphics_once", map[string]any{"size": 4}))
+	if f := l.ends(j, runs.Failed).Failure; f.Code != steps.FailGPUOOM {
+		t.Errorf("failure %+v", f)
+	}
+	j.Generation = 2
+	l.ends(l.submit(j), runs.Succeeded)
+}
+
 func TestSubmitIsIdempotent(t *testing.T) {
 	l := newLab(t, nil)
 	j := l.submit(l.job(1, "sieve", map[string]any{"items": 1, "fail": "x", "ledger": l.file("ledger")}))

@@ -24,6 +24,7 @@ type run struct {
 	account  *follow.Account
 	attempts map[dag.Task]int        // highest number that is known of
 	spent    map[dag.Task]spent      // under engines before this one
+	outgrown map[dag.Task]bool       // ran out of a GPU's memory, under engines before this one
 	past     tasks.Past              // what tasks are made from
 	outputs  map[dag.Task]tasks.Made // of what has committed
 
@@ -170,6 +171,9 @@ func (e *Engine) newTask(r *run, d dag.Task) *task {
 	t := &task{run: r, node: r.nodes[d.Node], index: d.Index, attempt: r.attempts[d], failures: r.spent[d].failures}
 	if t.node.gpu != nil {
 		t.device = e.slots.deviceFor(t.node.need.gpus, t.node.gpu(d.Index))
+	}
+	if r.outgrown[d] {
+		e.outgrow(t)
 	}
 	return t
 }

@@ -66,7 +66,7 @@ func (e *Engine) begin(r *run) {
 		nodes, root, failure := prepare(r.job, slots)
 		var found past
 		if failure == nil {
-			found, failure = e.surveyed(d, r)
+			found, failure = e.surveyed(d, r, nodes)
 		}
 		var account *follow.Account
 		var first []dag.Task
@@ -89,7 +89,7 @@ func (e *Engine) begin(r *run) {
 			return
 		}
 		r.nodes, r.past, r.account = nodes, r.pastOf(root, account), account
-		r.attempts, r.spent = found.attempts, found.spent
+		r.attempts, r.spent, r.outgrown = found.attempts, found.spent, found.outgrown
 		if n, left := len(found.Committed), len(r.attempts); n > 0 || left > 0 || len(found.Torn) > 0 {
 			message := fmt.Sprintf("%s had committed; the run goes on from there.", follow.Count(n, "task"))
 			if len(found.Torn) > 0 {
@@ -112,11 +112,12 @@ type past struct {
 	tasks.Survey
 	attempts map[dag.Task]int // highest number, also of those that left a private folder only
 	spent    map[dag.Task]spent
+	outgrown map[dag.Task]bool
 }
 
 // look finds out a run's past. Commit records that were cut off are moved
 // away, so that their tasks can commit again.
-func (d *drive) look(store *uris.Store, job runs.Job) (found past, err error) {
+func (d *drive) look(store *uris.Store, job runs.Job, nodes map[string]*node) (found past, err error) {
 	ctx := d.ctx
 	if found.Survey, err = tasks.TakeSurvey(ctx, store, job.Folder); err != nil {
 		return found, err
@@ -135,16 +136,19 @@ func (d *drive) look(store *uris.Store, job runs.Job) (found past, err error) {
 			found.attempts[t] = max(found.attempts[t], n)
 		}
 	}
-	found.spent, err = spentBefore(ctx, store, job, found.Survey, found.attempts)
+	if found.spent, err = spentBefore(ctx, store, job, found.Survey, found.attempts); err != nil {
+		return found, err
+	}
+	found.outgrown, err = outgrownBefore(ctx, store, job, found.Survey, nodes)
 	return found, err
 }
 
 // surveyed looks at a run's past, again and again while the store is away.
 // A failure that is not for waiting comes back.
-func (e *Engine) surveyed(d *drive, r *run) (past, *steps.Failure) {
+func (e *Engine) surveyed(d *drive, r *run, nodes map[string]*node) (past, *steps.Failure) {
 	backoff := follow.Backoff{Base: 100 * time.Millisecond, Max: 5 * time.Second}
 	for failures := 1; ; failures++ {
-		found, err := d.look(e.options.Blobs, r.job)
+		found, err := d.look(e.options.Blobs, r.job, nodes)
 		var failure *steps.Failure
 		switch {
 		case err == nil:

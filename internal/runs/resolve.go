@@ -269,7 +269,11 @@ func inputOf(o steps.Object, node, port, run string) *pipelines.Input {
 // What is measured only for predictions is so where that takes no time.
 func (s *Service) counted(ctx context.Context, port *steps.Port, in *pipelines.Input, measured bool, open func() (io.ReadCloser, error)) (*problem.Problem, error) {
 	types := s.catalog.Types()
-	if port.MaxLength <= 0 && (!measured || in.Size > maxMeasured) || in.Type == "" || !types.Fits(in.Type, port.Type) || !types.HasLength(in.Type, in.Format) {
+	as := port.Type // of what is of a kind of it, too: one record's length is not that of a file of them
+	if types.FormatOf(as, in.Format) == nil {
+		as = in.Type
+	}
+	if port.MaxLength <= 0 && (!measured || in.Size > maxMeasured) || in.Type == "" || !types.Fits(in.Type, port.Type) || !types.HasLength(as, in.Format) {
 		return nil, nil
 	}
 	if port.MaxLength > 0 && in.Size > s.o.MaxCounted {
@@ -282,7 +286,7 @@ func (s *Service) counted(ctx context.Context, port *steps.Port, in *pipelines.I
 		return nil, err
 	}
 	defer r.Close()
-	n, err := types.Length(in.Type, in.Format, io.LimitReader(r, s.o.MaxCounted))
+	n, err := types.Length(as, in.Format, io.LimitReader(r, s.o.MaxCounted))
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -217,3 +217,49 @@ func TestWrongTypeNamesWhatFits(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
+
+// How long a value is depends on what takes it: a sequence that a run made is
+// one record to what takes a file of them, as one that the call brings is.
+func TestLengthOfARecordAsAFile(t *testing.T) {
+	types, ps := steps.LibraryTypes()
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	step, problems := steps.ParseStep("tally.yaml", []byte(`
+name: tally
+version: 1.0.0
+title: Count
+description: Counts records.
+inputs: {all: {type: protein.sequence_set, format: fasta, max_length: 2}}
+outputs: {table: {type: file, format: text}}
+implementations: {sh: {command: [grep, -c, '>', $(inputs.all)], collect: {table: x}}}
+`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	b := newBench(t)
+	store := b.store()
+	sub, err := b.library(store).Submit(t.Context(), folding("one", "baseline", 50))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := uris.Layout{Root: b.root}.Run(string(sub.Run.ID)).Object("fold", "", 1, "sequence", -1, "fasta")
+	content := ">one\n" + sequence + "\n"
+	if _, err := b.blobs.Put(t.Context(), at, strings.NewReader(content)); err != nil {
+		t.Fatal(err)
+	}
+	result := &steps.Result{Outputs: map[string][]steps.Object{"sequence": {{URI: at, Type: "protein.sequence", Format: "fasta", Size: int64(len(content))}}}}
+	if err := store.Apply(t.Context(), []runs.Observation{{RunID: sub.Run.ID, Generation: 1,
+		Task: &runs.TaskStatus{Node: "fold", State: runs.Succeeded, Attempt: 1, Result: result}}}); err != nil {
+		t.Fatal(err)
+	}
+	s := b.service(store, func(o *runs.Options) { o.Catalog = fixedStep{step, types} })
+	for name, value := range map[string]runs.InputValue{"brought": {Inline: []byte(content)}, "made": {URI: at}} {
+		plan, err := s.Plan(t.Context(), runs.SubmitRequest{Tenant: sub.Run.Tenant, RequestID: "r", Tool: "tally", Inputs: map[string][]runs.InputValue{"all": {value}}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if got := plan.Inputs["all"][0].Length; got != 1 {
+			t.Errorf("%s: a length of %d, want 1 record", name, got)
+		}
+	}
+}

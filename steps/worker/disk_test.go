@@ -53,6 +53,15 @@ func TestDiskLimit(t *testing.T) {
 		task.Implementation.Collect = map[string]string{"o": "o.txt"}
 		l.must(task, nil)
 	})
+	// Who is ended for what it was given must not look for what it wrote.
+	t.Run("inputs", func(t *testing.T) {
+		t.Parallel()
+		l := newLab(t, nil)
+		task := l.bookTask(`sleep 20`, "$(inputs.in)")
+		task.Inputs = []worker.Input{{Port: steps.Port{Name: "in", Type: "book", Formats: []string{"txt"}}, Items: []worker.Item{l.put("a.txt", strings.Repeat("# a line\n", 1_200_000))}}}
+		task.Implementation.Resources.Disk = 8 << 20
+		l.wants(task, steps.FailDisk, "had 11 MiB on disk, 11 MiB of that its inputs, more than the 8 MiB of disk")
+	})
 	t.Run("not asked", func(t *testing.T) {
 		t.Parallel()
 		l := newLab(t, func(o *worker.Options) { o.Unlimited = true })

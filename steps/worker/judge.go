@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -29,8 +30,12 @@ func (a *attempt) judge(ctx context.Context) *steps.Failure {
 		if e.exit == 0 { // it was faster than anybody looked
 			ended = ""
 		}
-		f = fail(steps.FailDisk, "%s had written %s, more than the %s of disk that its implementation asks for%s.",
-			noun, mebibytes(a.written.Load()), mebibytes(a.task.Implementation.Resources.Disk), ended)
+		had := "had written " + mebibytes(a.written.Load())
+		if given := writtenBelow(filepath.Join(a.folder, "in")); given >= 1<<20 {
+			had = fmt.Sprintf("had %s on disk, %s of that its inputs", mebibytes(a.written.Load()), mebibytes(given))
+		}
+		f = fail(steps.FailDisk, "%s %s, more than the %s of disk that its implementation asks for%s.",
+			noun, had, mebibytes(a.task.Implementation.Resources.Disk), ended)
 	case e.cause == stoppedByFullDisk:
 		f = fail(steps.FailDisk, "%s was ended before the disk was full: it had written %s, and %s were left.",
 			noun, mebibytes(a.written.Load()), mebibytes(a.diskFree.Load()))

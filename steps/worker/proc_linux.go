@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,7 +20,8 @@ type procStat struct {
 	start           uint64 // clock ticks after boot
 	resident        int64  // bytes
 	cpu             int64  // clock ticks that it, and the children that it has waited for, have used
-	kernel          bool   // it is a thread of the kernel's
+	threads         int
+	kernel          bool // it is a thread of the kernel's
 
 	// envStart and envEnd are where its environment lies; 0 while it is about
 	// to become another program.
@@ -60,6 +62,8 @@ func readStat(pid int) (procStat, bool) {
 			s.kernel = number(word)&kernelThread != 0
 		case 14, 15, 16, 17:
 			s.cpu += number(word)
+		case 20:
+			s.threads = int(number(word))
 		case 22:
 			s.start = uint64(number(word))
 		case 24:
@@ -73,7 +77,9 @@ func readStat(pid int) (procStat, bool) {
 	return s, true
 }
 
-func (s procStat) dead() bool { return s.state == 'Z' || s.state == 'X' }
+// dead reports whether nothing of a process runs any more. One whose first
+// thread has ended while others go on looks like a zombie, but for their number.
+func (s procStat) dead() bool { return s.state == 'X' || s.state == 'Z' && s.threads <= 1 }
 
 // number reads decimal digits; anything else ends it.
 func number(b []byte) int64 {
@@ -225,7 +231,13 @@ const execLimit = 2 * time.Second
 func (p procID) markNow() (mark string, settled bool) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
 	if err != nil {
-		return "", true
+		// Its first thread may have ended: then the others are asked.
+		if s, ok := readStat(p.pid); !ok || s.state != 'Z' || s.dead() {
+			return "", true
+		}
+		if b = environOfThreads(p.pid); len(b) == 0 {
+			return "", true
+		}
 	}
 	if len(b) == 0 {
 		s, ok := readStat(p.pid)
@@ -244,4 +256,16 @@ func (p procID) markNow() (mark string, settled bool) {
 		}
 	}
 	return "", true
+}
+
+// environOfThreads is the environment of a process as any of its threads has
+// it; nil when none can be read.
+func environOfThreads(pid int) []byte {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/environ", pid))
+	for _, file := range files {
+		if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
+			return b
+		}
+	}
+	return nil
 }

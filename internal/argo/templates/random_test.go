@@ -129,6 +129,10 @@ func randomPipeline(t *testing.T, r *rand.Rand, types *steps.Types) (*pipelines.
 					dims = v
 				}
 			case shared(v, base) == len(v) && r.IntN(2) == 0:
+				if !d.port(e).Optional && r.IntN(3) == 0 {
+					in = port(in.Name, true) // of a step that is given many there by another node
+					in.Joined, in.MinItems = true, 1
+				}
 			default:
 				in = port(in.Name, true)
 				in.MinItems = min(in.MinItems, 1) // of what has no dimension beyond the node's it is a list of one

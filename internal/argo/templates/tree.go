@@ -119,9 +119,8 @@ func (t *tree) needs(n *pipelines.CompiledNode) []need {
 	for _, e := range n.Within {
 		add(e, false)
 	}
-	step := t.compiled.Steps[n.Step]
 	for _, b := range n.Inputs {
-		add(b.From, step.Input(b.Port).Many && b.Mode != dag.Each)
+		add(b.From, t.graph.Gathers(n.ID, b.Port))
 	}
 	return needs
 }
