@@ -85,8 +85,8 @@ test-browser: ## the report of a real campaign in headless Chromium (apt-get ins
 	$(GO) test -tags browser -count=1 -v -timeout 15m ./e2e/report
 
 .PHONY: test-campaign
-test-campaign: ## 8 x 8 candidates on the cluster of cluster-up or KUBECONFIG and on this machine, compared, and the cluster's report in Chromium
-	$(GO) test -tags 'cluster campaign' -count=1 -v -timeout 60m -run TestCampaign ./e2e/argo -results $(CURDIR)/bin/campaign
+test-campaign: ## 8 x 8 candidates, and binders, on the cluster of cluster-up or KUBECONFIG and on this machine, compared, and the cluster's report in Chromium
+	$(GO) test -tags 'cluster campaign' -count=1 -v -timeout 60m -run 'TestCampaign|TestBinders' ./e2e/argo -results $(CURDIR)/bin/campaign
 	$(GO) test -tags browser -count=1 -v -timeout 15m -run TestReportOfACampaign ./e2e/report -campaign $(CURDIR)/bin/campaign -screenshots $(CURDIR)/bin/campaign
 
 .PHONY: chaos
