@@ -114,7 +114,9 @@ func enough(c Correspondence, otherwise string) (Correspondence, error) {
 type chainPair struct{ model, reference *mol.Chain }
 
 // pairChains pairs chains: a single one with a single one whatever their
-// names; else those of the same name; else, when there are none, in order.
+// names; else those of the same name; else, when there are none, or as many of
+// either and not all of the same names, in order. A predictor calls the chains
+// B and C of a complex A and B, and its B is not the complex's.
 func pairChains(model, reference *mol.Structure) []chainPair {
 	var pairs []chainPair
 	if len(model.Chains) > 1 || len(reference.Chains) > 1 {
@@ -126,7 +128,8 @@ func pairChains(model, reference *mol.Structure) []chainPair {
 			}
 		}
 	}
-	if len(pairs) == 0 {
+	if n := len(model.Chains); len(pairs) == 0 || n == len(reference.Chains) && len(pairs) < n {
+		pairs = nil
 		for i := range min(len(model.Chains), len(reference.Chains)) {
 			pairs = append(pairs, chainPair{&model.Chains[i], &reference.Chains[i]})
 		}

@@ -51,6 +51,14 @@ func joined(all ...*mol.Structure) *mol.Structure {
 	return s
 }
 
+// named gives chains their names, a letter each.
+func named(ids string, s *mol.Structure) *mol.Structure {
+	for i := range s.Chains {
+		s.Chains[i].ID = ids[i : i+1]
+	}
+	return s
+}
+
 func TestCorrespond(t *testing.T) {
 	const u = ubiquitinSequence
 	glycine := strings.Repeat("G", len(u))
@@ -79,6 +87,7 @@ func TestCorrespond(t *testing.T) {
 		{"two chains in other words", traced(1, designed, other), traced(100, u, other), Positions, 76 + 52, 1},
 		{"a redesigned chain beside its target, numbered from 1", joined(traced(1, u), renamed(traced(1, other), "B")), joined(traced(1, u), renamed(traced(77, helix), "B")), Positions, 76 + 52, 1},
 		{"the same, the target numbered otherwise, too", joined(traced(1, u+u), renamed(traced(1, other[:15]), "B")), joined(traced(20, u+u), renamed(traced(300, helix[:15]), "B")), Positions, 2*76 + 15, 1},
+		{"two copies under other names", named("AB", traced(1, u, u)), named("BC", traced(1, u, u)), Numbers, 2 * 76, 1},
 		{"one chain of two", traced(1, u), traced(1, u, other), Numbers, 76, 1},
 		{"another sequence with the same numbers", traced(1, other), traced(1, u), Numbers, 52, 1},
 	}
