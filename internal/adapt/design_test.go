@@ -79,8 +79,9 @@ func TestProteinMPNN(t *testing.T) {
 		steps.FailInput, "There is no residue 99 in the structure")
 }
 
-// Two chains: one is designed, the other stays; they come out in the order of
-// the file and not of their letters, without the residues that are missing.
+// Two chains are designed, a third stays: what is given are the two, in the
+// order of the file and not of their letters, without the residues that are
+// missing.
 func TestProteinMPNNChains(t *testing.T) {
 	s := &mol.Structure{Chains: []mol.Chain{chainOf("C", "MKVLAWYHQE", 1, flat(0)), chainOf("B", "GSTNDRKPFI", 5, flat(0)), chainOf("A", "WWWWHHHH", 1, flat(0))}}
 	s.Chains[1].Residues = slices.Delete(s.Chains[1].Residues, 3, 5) // N and D are missing
@@ -91,8 +92,11 @@ func TestProteinMPNNChains(t *testing.T) {
 	g := given{inputs: map[string][]string{"structure": {pdb(t, s)}}, params: map[string]any{"num_sequences": 1, "chains": "C,B"}}
 	r := l.must("design", "proteinmpnn", g)
 	chains := strings.Split(residuesOf(t, r.text("sequences", 0)), "/")
-	if len(chains) != 3 || len(chains[0]) != 10 || len(chains[1]) != 8 || chains[2] != "WWMWHHHH" {
-		t.Errorf("the chains are %v", chains)
+	if len(chains) != 2 || len(chains[0]) != 10 || len(chains[1]) != 8 || r.Metrics["n_residues"] != 18 {
+		t.Fatalf("the chains are %v, %v", chains, r.Metrics)
+	}
+	if n := strings.Count(residuesOf(t, l.must("design", "baseline", g).text("sequences", 0)), "/"); n != 1 {
+		t.Errorf("the baseline gives %d chains", n+1)
 	}
 	// The stand-in writes position i of a chain as AminoAcids[(37+3i)%20].
 	want := func(at ...int) string {
@@ -139,15 +143,15 @@ func TestLigandMPNN(t *testing.T) {
 	r := l.must("design", "ligandmpnn", g)
 	for n := range 2 {
 		chains := strings.Split(residuesOf(t, r.text("sequences", n)), "/")
-		if len(chains) != 2 || chains[1] != "GSTNDRKPFI" || chains[0] == "MKVLAWYHQE" || chains[0][1] != 'K' {
+		if len(chains) != 1 || len(chains[0]) != 10 || chains[0] == "MKVLAWYHQE" || chains[0][1] != 'K' {
 			t.Errorf("sequence %d is %v", n, chains)
 		}
 	}
-	l.same("without a ligand", r.Metrics, map[string]float64{"ligandmpnn_confidence": 0.45, "recovery": 0.25, "n_residues": 20, "n_sequences": 2})
+	l.same("without a ligand", r.Metrics, map[string]float64{"ligandmpnn_confidence": 0.45, "recovery": 0.25, "n_residues": 10, "n_sequences": 2})
 
 	g.inputs["structure"] = []string{strings.Replace(g.inputs["structure"][0], "END\n", "HETATM  999 FE   HEM A 200       5.000   5.000   5.000  1.00 10.00          FE\nEND\n", 1)}
 	r = l.must("design", "ligandmpnn", g)
-	l.same("with a ligand", r.Metrics, map[string]float64{"ligandmpnn_confidence": 0.45, "ligandmpnn_ligand_confidence": 0.3, "recovery": 0.25, "n_residues": 20, "n_sequences": 2})
+	l.same("with a ligand", r.Metrics, map[string]float64{"ligandmpnn_confidence": 0.45, "ligandmpnn_ligand_confidence": 0.3, "recovery": 0.25, "n_residues": 10, "n_sequences": 2})
 
 	nameless := strings.ReplaceAll(pdb(t, &mol.Structure{Chains: []mol.Chain{chainOf("A", "MKVLAWYHQE", 1, flat(0))}}), " A ", "   ")
 	l.fails("design", "ligandmpnn", given{inputs: map[string][]string{"structure": {nameless}}}, steps.FailInput, "chains without a letter of their own")

@@ -138,9 +138,9 @@ func (t *target) kept(p *proposal) error {
 	return nil
 }
 
-// writeDesigns writes a FASTA file for each proposal, with the chains of the
-// target in its order, and the metrics; names says which numbers of a header
-// are which metrics.
+// writeDesigns writes a FASTA file for each proposal, with the designed chains
+// of the target in its order, and the metrics; names says which numbers of a
+// header are which metrics.
 func (t *target) writeDesigns(c *call, all []proposal, names map[string]string) error {
 	if err := tool.EmptyFolder(c.path("out"), "design_*.fasta"); err != nil {
 		return err
@@ -164,7 +164,7 @@ func (t *target) writeDesigns(c *call, all []proposal, names map[string]string) 
 			header += fmt.Sprintf(" %s=%s", names[key], tool.FormatNumber(tool.Round4(x)))
 		}
 		items = append(items, item)
-		record := mol.Sequence{Header: header, Residues: strings.Join(p.chains, mol.ChainSeparator)}
+		record := mol.Sequence{Header: header, Residues: strings.Join(t.ofDesigned(p.chains), mol.ChainSeparator)}
 		err := tool.WriteFile(filepath.Join(c.path("out"), fmt.Sprintf("design_%03d.fasta", i)), func(w io.Writer) error {
 			return mol.WriteFASTA(w, record)
 		})
@@ -172,9 +172,27 @@ func (t *target) writeDesigns(c *call, all []proposal, names map[string]string) 
 			return err
 		}
 	}
-	metrics := map[string]float64{"n_residues": float64(t.Len()), "n_sequences": float64(len(all))}
+	length := 0
+	for i, chain := range t.Chains {
+		if t.designed[i] {
+			length += len(chain.Residues)
+		}
+	}
+	metrics := map[string]float64{"n_residues": float64(length), "n_sequences": float64(len(all))}
 	for name, sum := range sums {
 		metrics[name] = tool.Round4(sum / float64(len(all)))
 	}
 	return tool.WriteMetrics(filepath.Join(c.path("out"), "metrics.json"), metrics, map[string][]map[string]float64{"sequences": items})
+}
+
+// ofDesigned are the designed ones of the chains of a proposal. The others are
+// what was given, and not what was made.
+func (t *target) ofDesigned(chains []string) []string {
+	var made []string
+	for i, chain := range chains {
+		if t.designed[i] {
+			made = append(made, chain)
+		}
+	}
+	return made
 }
