@@ -31,6 +31,7 @@ func TestPipelinesOfTools(t *testing.T) {
 	l := newLab(t)
 	l.standIn("python3.9", "rfdiffusion", "")
 	l.standIn("boltz", "boltz", "")
+	l.standIn("colabfold_batch", "colabfold", "")
 	ligase := filepath.Join(l.dir, "ligase")
 	if out, err := exec.Command("go", "build", "-o", ligase, "../../cmd/ligase").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -39,8 +40,8 @@ func TestPipelinesOfTools(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bin, "nvidia-smi"), []byte(nvidiaSMI), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// As the library has them, but for how much of a machine they ask for, and
-	// where the images have their programs.
+	// As the library has them, but for how much of a machine they ask for, where
+	// the images have their programs, and ColabFold's weights.
 	catalog := filepath.Join(l.dir, "definitions")
 	for _, step := range []string{"backbone", "design", "fold"} {
 		data, err := fs.ReadFile(steps.Library(), step+".yaml")
@@ -50,6 +51,7 @@ func TestPipelinesOfTools(t *testing.T) {
 		text := regexp.MustCompile(`(?m)^version: .*$`).ReplaceAllString(string(data), "version: 99.0.0")
 		text = regexp.MustCompile(`resources: \{cpu: \d, memory: \d+Gi`).ReplaceAllString(text, "resources: {cpu: 1, memory: 512Mi")
 		text = strings.ReplaceAll(text, `PATH: "`, `PATH: "`+l.path+":")
+		text = regexp.MustCompile(`(?s)    volumes:\n      colabfold-weights:.*?\n    prepare:`).ReplaceAllString(text, "    prepare:")
 		if err := writeLines(filepath.Join(catalog, step+".yaml"), text); err != nil {
 			t.Fatal(err)
 		}
@@ -115,14 +117,16 @@ func TestPipelinesOfTools(t *testing.T) {
 			}
 			return args
 		}
-		if numbers, all := run("campaign", append(by("backbone", "design", "fold"), "length=40", "num_backbones=2", "num_sequences=2", "min_boltz_plddt=1")...); numbers["accepted"] != 4 || len(all[0]["sequence"]) != 40 {
-			t.Errorf("campaign by %s: %v, %v", designer, numbers, all)
+		if designer == "proteinmpnn" {
+			if numbers, all := run("campaign", append(by("backbone", "design", "fold"), "length=40", "num_backbones=2", "num_sequences=2", "min_boltz_plddt=1")...); numbers["accepted"] != 4 || len(all[0]["sequence"]) != 40 {
+				t.Errorf("campaign by %s: %v, %v", designer, numbers, all)
+			}
+			numbers, all := run("binder_screen", append(by("design", "fold"), "complexes=@"+complexes, "binder_chains=A", "num_sequences=2")...)
+			if numbers["accepted"] != 2 || len(all[0]["sequence"]) != 12 || all[0]["fold.boltz.n_residues"] != "12" || all[0]["score.baseline.coverage"] != "1" {
+				t.Errorf("binder_screen by %s: %v, %v", designer, numbers, all)
+			}
 		}
-		numbers, all := run("binder_screen", append(by("design", "fold"), "complexes=@"+complexes, "binder_chains=A", "num_sequences=2")...)
-		if numbers["accepted"] != 2 || len(all[0]["sequence"]) != 12 || all[0]["fold.boltz.n_residues"] != "12" || all[0]["score.baseline.coverage"] != "1" {
-			t.Errorf("binder_screen by %s: %v, %v", designer, numbers, all)
-		}
-		numbers, all = run("binder_cofold", append(by("design", "fold", "cofold"), "complexes=@"+complexes, "binder_chains=A", "num_sequences=2", "min_boltz_iptm=0.01", "max_binder_ca_rmsd=50")...)
+		numbers, all := run("binder_cofold", append(by("design", "fold", "cofold"), "complexes=@"+complexes, "binder_chains=A", "num_sequences=2", "min_boltz_iptm=0.01", "max_binder_ca_rmsd=50")...)
 		if numbers["accepted"] != 2 || len(all[0]["sequence"]) != 12 {
 			t.Fatalf("binder_cofold by %s: %v, %v", designer, numbers, all)
 		}
@@ -136,5 +140,19 @@ func TestPipelinesOfTools(t *testing.T) {
 				t.Errorf("binder_cofold by %s: %s is %q, want %q", designer, column, all[0][column], want)
 			}
 		}
+	}
+	// The target has an alignment, of which the binder beside it has none.
+	alignment := filepath.Join(l.dir, "target.a3m")
+	if err := writeLines(alignment, ">target", "MKVLAWYHQE", ">a", "MKVLAWYHQD", ">b", "MRV--WYHQE"); err != nil {
+		t.Fatal(err)
+	}
+	var ptm [2]string
+	for i, more := range [][]string{nil, {"target_alignment=@" + alignment}} {
+		_, all := run("binder_cofold", append(more, "--impl", "design=ligandmpnn", "--impl", "fold=boltz", "--impl", "cofold=colabfold",
+			"complexes=@"+complexes, "binder_chains=A", "num_sequences=1", "max_alphafold_interface_pae=100")...)
+		ptm[i] = all[0]["cofold.colabfold.alphafold_ptm"]
+	}
+	if ptm[0] != "0.81" || ptm[1] != "0.83" { // the stand-in gives 0.01 for each row besides the query
+		t.Errorf("alphafold_ptm is %s without an alignment and %s with one", ptm[0], ptm[1])
 	}
 }
