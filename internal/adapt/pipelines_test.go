@@ -16,12 +16,15 @@ import (
 	"github.com/ligase-bio/ligase/steps"
 )
 
-// nvidiaSMI prints what the driver's prints where there is one GPU.
+// nvidiaSMI prints what the driver's prints where there are four GPUs, so that
+// tasks need not wait for each other.
 const nvidiaSMI = `#!/bin/sh
-case "$1" in
--L) echo 'GPU 0: NVIDIA L40S (UUID: GPU-11111111-1111-1111-1111-111111111111)' ;;
-*) echo '0, GPU-11111111-1111-1111-1111-111111111111, Disabled, 3, 0, 46068, NVIDIA L40S' ;;
-esac
+for n in 0 1 2 3; do
+	case "$1" in
+	-L) echo "GPU $n: NVIDIA L40S (UUID: GPU-$n)" ;;
+	*) echo "$n, GPU-$n, Disabled, 3, 0, 46068, NVIDIA L40S" ;;
+	esac
+done
 `
 
 // TestPipelinesOfTools runs the library's pipelines by the built program with
@@ -59,7 +62,7 @@ func TestPipelinesOfTools(t *testing.T) {
 	program := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(ligase, args...)
 		cmd.Env = append(os.Environ(), "PATH="+l.path, "HOME="+l.dir, "LIGASE_DATA="+filepath.Join(l.dir, "data"), "LIGASE_CATALOG="+catalog,
-			"LIGASE_CONTAINERS=never", "LIGASE_ENGINE_IDLE=300ms", "CUDA_VISIBLE_DEVICES=GPU-11111111-1111-1111-1111-111111111111")
+			"LIGASE_CONTAINERS=never", "LIGASE_ENGINE_IDLE=300ms", "CUDA_VISIBLE_DEVICES=GPU-0,GPU-1,GPU-2,GPU-3")
 		return cmd
 	}
 	t.Cleanup(func() { // there is one engine at a time: when one can start, that of the runs has ended
