@@ -52,6 +52,13 @@ func TestTMscore(t *testing.T) {
 	l.fails("score", "tmscore", g, steps.FailInput, "Besides A only 0 residues")
 	l.fails("score", "baseline", g, steps.FailInput, "Besides A only 0 residues")
 	g.params = nil
+	far := &mol.Structure{Chains: []mol.Chain{chainOf("A", "MKVLAWYHQE", 1, flat(0))}}
+	far = far.Moved(mol.Transform{Rotation: mol.Identity().Rotation, Shift: mol.Vec{9965, 0, 0}})
+	turned := far.Moved(mol.Transform{Rotation: [3]mol.Vec{{-1, 0, 0}, {0, -1, 0}, {0, 0, 1}}, Shift: mol.Vec{9965, 0, 0}})
+	turned.Chains[0].Residues[9].Atoms = append(turned.Chains[0].Residues[9].Atoms, mol.Atom{Name: "CZ", Element: "C", Occupancy: 1, Pos: turned.Chains[0].Residues[9].Atoms[1].Pos.Sub(mol.Vec{9, 0, 0})})
+	edge := given{inputs: map[string][]string{"model": {pdb(t, turned)}, "reference": {pdb(t, far)}}}
+	l.fails("score", "tmscore", edge, steps.FailInput, "move the reference near the origin")
+	l.fails("score", "baseline", edge, steps.FailInput, "move the reference near the origin")
 	l.standIn("TMscore", "tmscore", "fewer")
 	l.fails("score", "tmscore", g, steps.FailOutputContract, "TMscore compared 75 residues")
 	b := newBench(t)

@@ -54,7 +54,11 @@ func tmscorePrepare() *action {
 		if err != nil {
 			return err
 		}
-		if _, err := poseOf(c, r, &p); err != nil { // here it is a mistake in the input
+		// What the end refuses is refused here, where it is a mistake in the input.
+		if _, err := poseOf(c, r, &p); err != nil {
+			return err
+		}
+		if _, err := p.Superposed(m); err != nil {
 			return err
 		}
 		c.note("model", m.Notes)

@@ -50,16 +50,29 @@ func (c *Correspondence) Pose(reference *mol.Structure, chains string) (float64,
 	return mol.RMSD(mol.Superpose(m, f), movedModel, movedFixed), nil
 }
 
+// Superposed is the model, moved onto the reference by the superposition of the
+// pairs with the least RMSD. It refuses one that does not fit into a PDB file
+// there.
+func (c *Correspondence) Superposed(model *mol.Structure) (*mol.Structure, error) {
+	moved := model.Moved(mol.Superpose(c.CAs()))
+	if !moved.FitsPDB() {
+		return nil, tool.Refusef("Where the reference is, the model has coordinates that a PDB file has no room for (-999.999 to 9999.999 Å); move the reference near the origin.")
+	}
+	return moved, nil
+}
+
 // WriteResults writes what the score step gives: scores.csv, and in
-// superposed.pdb the model, moved onto the reference by the superposition of
-// the pairs with the least RMSD. A folder that holds scores is refused.
+// superposed.pdb the model, superposed. A folder that holds scores is refused.
 func (s *Scores) WriteResults(folder string, model *mol.Structure, c *Correspondence) error {
+	moved, err := c.Superposed(model)
+	if err != nil {
+		return err
+	}
 	if err := tool.EmptyFolder(folder, "scores.csv"); err != nil {
 		return err
 	}
 	if err := tool.WriteFile(filepath.Join(folder, "scores.csv"), s.WriteCSV); err != nil {
 		return err
 	}
-	moved := model.Moved(mol.Superpose(c.CAs()))
 	return tool.WriteFile(filepath.Join(folder, "superposed.pdb"), func(w io.Writer) error { return mol.WritePDB(w, moved) })
 }

@@ -56,8 +56,7 @@ func writeAtom(w io.Writer, serial int, chain string, r *Residue, a *Atom) error
 
 func writeRecord(w io.Writer, record, alt string, serial int, chain string, r *Residue, a *Atom, charge string) error {
 	for _, x := range a.Pos {
-		// 8.3 columns hold -999.999 to 9999.999.
-		if math.IsNaN(x) || x <= -999.9995 || x >= 9999.9995 {
+		if !fitsColumns(x) {
 			return fmt.Errorf("atom %s of %s %d has the coordinate %g, which does not fit into a PDB file; move the structure near the origin", a.Name, r.Name, r.Number, x)
 		}
 	}
@@ -70,6 +69,24 @@ func writeRecord(w io.Writer, record, alt string, serial int, chain string, r *R
 		a.Pos[0], a.Pos[1], a.Pos[2],
 		clampColumn(a.Occupancy), clampColumn(a.B), a.Element, charge)
 	return nil
+}
+
+// fitsColumns reports whether a coordinate fits into 8.3 columns, which hold
+// -999.999 to 9999.999.
+func fitsColumns(x float64) bool { return x > -999.9995 && x < 9999.9995 }
+
+// FitsPDB reports whether all coordinates fit into a PDB file.
+func (s *Structure) FitsPDB() bool {
+	for i := range s.Chains {
+		for j := range s.Chains[i].Residues {
+			for _, a := range s.Chains[i].Residues[j].Atoms {
+				if !fitsColumns(a.Pos[0]) || !fitsColumns(a.Pos[1]) || !fitsColumns(a.Pos[2]) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 func insertion(r *Residue) byte {
