@@ -11,6 +11,14 @@ import (
 	"github.com/ligase-bio/ligase/steps"
 )
 
+// put puts pipelines on the shelf.
+func (s *shelf) put(t *testing.T, texts ...string) {
+	for _, text := range texts {
+		p := parsed(t, strings.TrimPrefix(text, "\n"))
+		s.pipelines[p.Name] = p
+	}
+}
+
 // paperShelf has sheets, books of sheets, and what works on either.
 func paperShelf(t *testing.T) *shelf {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
@@ -158,30 +166,26 @@ bind with fold.out joined`,
 // What crosses the boundary of a pipeline is split or joined as what does not.
 func TestRecordsThroughPipelines(t *testing.T) {
 	s := paperShelf(t)
-	for _, text := range []string{`
+	s.put(t, `
 name: folds
-` + paperHead + `
+`+paperHead+`
 inputs: {in: {type: sheet, many: true}}
 nodes: {fold: {step: fold, each: {in: $inputs.in}}, bind: {step: bind, each: {in: fold.out}}}
 outputs: {out: bind.out}`, `
 name: folded
-` + paperHead + `
+`+paperHead+`
 inputs: {in: {type: sheet}}
 nodes: {fold: {step: fold, with: {in: $inputs.in}}, bind: {step: bind, with: {in: $inputs.in}}, sort: {step: sort, with: {in: bind.out}}}
 outputs: {out: fold.out, bound: sort.out}`, `
 name: written
-` + paperHead + `
+`+paperHead+`
 nodes: {write: {step: write}}
 outputs: {out: write.out}`, `
 name: bound
-` + paperHead + `
+`+paperHead+`
 inputs: {in: {type: book}}
 nodes: {bind: {step: bind, with: {in: $inputs.in}}}
-outputs: {out: bind.out}`,
-	} {
-		p := parsed(t, strings.TrimPrefix(text, "\n"))
-		s.pipelines[p.Name] = p
-	}
+outputs: {out: bind.out}`)
 	got, _ := s.wires(t, `
 nodes:
   w: {pipeline: written}
@@ -339,21 +343,17 @@ outputs: {one: one.out, all: all.out}`,
 // inlined, and nothing is known of the wires before.
 func TestNoJoinForAPipelineBesideAClash(t *testing.T) {
 	s := paperShelf(t)
-	for _, text := range []string{`
+	s.put(t, `
 name: folds
-` + paperHead + `
+`+paperHead+`
 inputs: {in: {type: sheet, many: true}}
 nodes: {fold: {step: fold, each: {in: $inputs.in}}, bind: {step: bind, each: {in: fold.out}}}
 outputs: {folded: fold.out, bound: bind.out}`, `
 name: bound
-` + paperHead + `
+`+paperHead+`
 inputs: {in: {type: book}}
 nodes: {bind: {step: bind, with: {in: $inputs.in}}}
-outputs: {out: bind.out}`,
-	} {
-		p := parsed(t, strings.TrimPrefix(text, "\n"))
-		s.pipelines[p.Name] = p
-	}
+outputs: {out: bind.out}`)
 	_, err := pipelines.Compile(parsed(t, "name: p\n"+paperHead+`
 nodes:
   print: {step: print}
